@@ -1,0 +1,17 @@
+import type { Cell } from './types.ts';
+
+/** Elman network (Elman 1990): h' = f(W·x + b + U·h). */
+export const rnn: Cell = {
+  name: 'rnn',
+  gates: () => ['candidate'],
+  states: [{ name: 'h', width: 'units' }],
+  weights: () => [
+    { role: 'W', gates: ['candidate'], rows: 'units', columns: 'features' },
+    { role: 'U', gates: ['candidate'], rows: 'units', columns: 'units' },
+    { role: 'b', gates: ['candidate'], rows: 'units', optional: true },
+  ],
+  step(ops, pre, { h }, { activation }) {
+    return { h: ops.apply(activation, ops.linear('U', h!, { add: pre })) };
+  },
+  fused: () => undefined,
+};

@@ -1,0 +1,69 @@
+import { fail } from '../errors/index.ts';
+import { packBits, packedLength, sizeOf, unpackBits } from '../tensor/index.ts';
+import {
+  type ArraySource,
+  type Descriptor,
+  oneOf,
+  restoreFloats,
+  type StoredArray,
+  storeFloats,
+  wholeNumber,
+} from './storage.ts';
+import type { LevelsEncoding } from './types.ts';
+
+const schemes = ['log', 'pow2', 'codebook', 'ternary', 'binary'] as const;
+
+export const levels = {
+  bits: ({ bits }: LevelsEncoding) => bits,
+
+  /** Exactly fround(level·scale), element by element. */
+  decode(encoding: LevelsEncoding, shape: readonly number[]): Float32Array {
+    const { codes, scales, rowsPerGroup, rowsPerTable, bits } = encoding;
+    const columns = codes.length / shape[0]!;
+    const out = new Float32Array(codes.length);
+    for (let i = 0; i < out.length; i++) {
+      const row = Math.floor(i / columns);
+      const table = Math.floor(row / rowsPerTable) << bits;
+      out[i] = encoding.levels[table + codes[i]!]! * scales[Math.floor(row / rowsPerGroup)]!;
+    }
+    return out;
+  },
+
+  describe: ({ scheme, bits, scaleType, rowsPerGroup, rowsPerTable }: LevelsEncoding): Descriptor => ({
+    kind: 'levels',
+    scheme,
+    bits,
+    scales: scaleType,
+    group: rowsPerGroup,
+    table: rowsPerTable,
+  }),
+
+  store({ bits, codes, scaleType, scales, levels: table }: LevelsEncoding): StoredArray[] {
+    const bytes = packBits(codes, bits);
+    return [
+      { suffix: '.codes', type: 'U8', shape: [bytes.length], bytes },
+      storeFloats('.scales', scaleType, scales, [scales.length]),
+      storeFloats('.levels', 'f32', table, [table.length >> bits, 1 << bits]),
+    ];
+  },
+
+  restore(descriptor: Descriptor, shape: readonly number[], source: ArraySource): LevelsEncoding {
+    const rows = shape[0]!;
+    const { place } = source;
+    const scheme = oneOf(descriptor, 'scheme', schemes, place);
+    const bits = wholeNumber(descriptor, 'bits', 1, 8, place);
+    const rowsPerGroup = wholeNumber(descriptor, 'group', 1, rows, place);
+    const rowsPerTable = wholeNumber(descriptor, 'table', 1, rows, place);
+    const scaleType = oneOf(descriptor, 'scales', ['f32', 'f16'] as const, place);
+    const count = sizeOf(shape);
+    const codes = Uint8Array.from(unpackBits(source.take('.codes', 'U8', packedLength(count, bits)), count, bits));
+    const scales = restoreFloats(source, '.scales', scaleType, Math.ceil(rows / rowsPerGroup));
+    const table = restoreFloats(source, '.levels', 'f32', Math.ceil(rows / rowsPerTable) << bits);
+    if (bits <= 4 && !table.every((level) => Number.isInteger(level) && Math.abs(level) <= 127)) {
+      fail('FILE_CORRUPT', 'levels of up to 4 bits must be whole numbers from -127 to 127', {
+        place: `${place}.levels`,
+      });
+    }
+    return { kind: 'levels', scheme, bits, codes, scaleType, rowsPerGroup, scales, rowsPerTable, levels: table };
+  },
+};

@@ -1,0 +1,61 @@
+// The audio worklet of Chromium has no TextDecoder, TextEncoder or atob, so the runtime brings its own.
+
+/** UTF-8 bytes of a string; lone surrogates become U+FFFD. */
+export function utf8Encode(text: string): Uint8Array {
+  const out: number[] = [];
+  for (const character of text) {
+    let c = character.codePointAt(0)!;
+    if (c >= 0xd800 && c <= 0xdfff) c = 0xfffd;
+    if (c < 0x80) out.push(c);
+    else if (c < 0x800) out.push(0xc0 | (c >> 6), 0x80 | (c & 63));
+    else if (c < 0x10000) out.push(0xe0 | (c >> 12), 0x80 | ((c >> 6) & 63), 0x80 | (c & 63));
+    else out.push(0xf0 | (c >> 18), 0x80 | ((c >> 12) & 63), 0x80 | ((c >> 6) & 63), 0x80 | (c & 63));
+  }
+  return Uint8Array.from(out);
+}
+
+/** Strict UTF-8: returns undefined where the bytes are malformed (overlong, surrogate, truncated, out of range). */
+export function utf8Decode(bytes: Uint8Array): string | undefined {
+  const parts: string[] = [];
+  let units: number[] = [];
+  for (let i = 0; i < bytes.length; ) {
+    const lead = bytes[i++]!;
+    let code = lead;
+    if (lead >= 0x80) {
+      const more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc2 ? 1 : 0;
+      if (more === 0 || lead > 0xf4 || i + more > bytes.length) return undefined;
+      code = lead & (0x3f >> more);
+      for (let k = 0; k < more; k++) {
+        const next = bytes[i++]!;
+        if ((next & 0xc0) !== 0x80) return undefined;
+        code = (code << 6) | (next & 63);
+      }
+      const least = more === 1 ? 0x80 : more === 2 ? 0x800 : 0x10000;
+      if (code < least || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return undefined;
+    }
+    units.push(code);
+    if (units.length === 4096) {
+      parts.push(String.fromCodePoint(...units));
+      units = [];
+    }
+  }
+  parts.push(String.fromCodePoint(...units));
+  return parts.join('');
+}
+
+/** Decodes standard base64 (trusted input: the embedded kernels). */
+export function fromBase64(text: string): Uint8Array {
+  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+  const values = new Uint8Array(128);
+  for (let i = 0; i < 64; i++) values[alphabet.charCodeAt(i)] = i;
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  const out = new Uint8Array((text.length / 4) * 3 - padding);
+  for (let i = 0, at = 0; i < text.length; i += 4) {
+    let group = 0;
+    for (let k = 0; k < 4; k++) group = (group << 6) | values[text.charCodeAt(i + k) & 127]!;
+    out[at++] = group >> 16;
+    if (at < out.length) out[at++] = (group >> 8) & 255;
+    if (at < out.length) out[at++] = group & 255;
+  }
+  return out;
+}
