@@ -1,0 +1,28 @@
+#!/bin/sh
+# Create the two virtual environments of the interop tests:
+#   interop/.venv-keras2  Keras 2.15 on TensorFlow (CPU)
+#   interop/.venv-keras3  Keras 3 on PyTorch (CPU)
+# Safe to repeat: an environment that already fits its requirements is kept.
+#   PYTHON=python3.11 interop/setup.sh [keras2] [keras3]
+set -eu
+cd "$(dirname "$0")"
+python=${PYTHON:-python3.11}
+
+[ $# -gt 0 ] || set -- keras2 keras3
+
+for name in "$@"; do
+  venv=.venv-$name
+  requirements=requirements-$name.txt
+  if cmp -s "$requirements" "$venv/.installed"; then
+    echo "interop/$venv: up to date"
+    continue
+  fi
+  if [ ! -x "$venv/bin/python" ]; then
+    echo "interop/$venv: creating it with $("$python" --version)"
+    "$python" -m venv "$venv"
+  fi
+  echo "interop/$venv: installing interop/$requirements"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
+  cp "$requirements" "$venv/.installed"
+  echo "interop/$venv: ready"
+done

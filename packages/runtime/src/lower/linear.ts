@@ -1,0 +1,203 @@
+import { decode, type SimpleEncoding, type Weight } from '../encodings/index.ts';
+import { fail } from '../errors/index.ts';
+import { roundUp, sizeOf } from '../tensor/index.ts';
+import type { Builder, Vector } from './builder.ts';
+import { packColumns, packNibbles, packQuads, type Reader } from './pack.ts';
+import type { Operand } from './program.ts';
+import { type Segment, segments } from './segments.ts';
+
+export interface Product {
+  readonly weight: Weight;
+  /** Name of the weight: constants are shared by it. */
+  readonly name: string;
+  readonly place: string;
+  readonly src: Vector;
+  readonly dst: Vector;
+  readonly time: number;
+  /** Rows per gate (all rows without gates), and which gates. */
+  readonly blockRows: number;
+  readonly first: number;
+  readonly count: number;
+  /** y = add + W·x … */
+  readonly add?: Vector | undefined;
+  /** … or W·x + bias (address of a packed vector of all the weight's gates). */
+  readonly bias?: number | undefined;
+}
+
+/** The kernel that executes a segment, chosen by encoding and operand. */
+type Kernel =
+  | { readonly op: 'linearF32' }
+  | { readonly op: 'linearCodes'; readonly wide: boolean }
+  | { readonly op: 'linearI8' }
+  | { readonly op: 'linearI4' };
+
+function chooseKernel(encoding: SimpleEncoding, weight: Weight, blockRows: number, place: string): Kernel {
+  const integers = weight.input.kind !== 'f32';
+  const refuse = (what: string) =>
+    fail('MODEL_INVALID', `${what} needs a float32 operand`, { place, found: weight.input.kind });
+  if (encoding.kind === 'dense') return integers ? refuse('a float weight') : { op: 'linearF32' };
+  if (encoding.bits > 8) return integers ? refuse('a weight of more than 8 bits') : { op: 'linearCodes', wide: true };
+  if (encoding.kind === 'affine') {
+    if (!integers) return { op: 'linearCodes', wide: false };
+    return { op: encoding.bits <= 4 ? 'linearI4' : 'linearI8' };
+  }
+  if (encoding.bits > 4) return integers ? refuse('a table of more than 16 levels') : { op: 'linearF32' };
+  if (!integers) return { op: 'linearCodes', wide: false };
+  // A strip of 16 rows has one table in registers.
+  return { op: encoding.rowsPerTable % blockRows === 0 || encoding.rowsPerTable % 16 === 0 ? 'linearI4' : 'linearI8' };
+}
+
+/** Emits dst ← W·src for the chosen gates, one instruction per run of rows that share a kernel. */
+export function emitLinear(builder: Builder, product: Product): void {
+  const { weight, blockRows, first, count, place } = product;
+  const columns = sizeOf(weight.shape.slice(1));
+  for (const segment of segments(weight, blockRows, first * blockRows, count * blockRows, place)) {
+    emitSegment(builder, product, segment, columns);
+  }
+}
+
+function emitSegment(builder: Builder, product: Product, segment: Segment, columns: number): void {
+  const { weight, name, src, time, blockRows, first, add, bias, place } = product;
+  const { encoding, rows } = segment;
+  const kernel = chooseKernel(encoding, weight, blockRows, place);
+  const key = `${name}|${kernel.op}|${first}|${segment.output}|${rows}`;
+  const constant = (what: string, make: () => ArrayBufferView): Operand => ({
+    addr: builder.constants.once(`${key}|${what}`, make),
+  });
+  const at = (vector: Vector): Operand => ({
+    ref: { buffer: vector.ref.buffer, offset: vector.ref.offset + segment.output },
+  });
+  const strips = roundUp(rows, 16) / 16;
+  const padded = strips * 16;
+  const common = {
+    rows: builder.rows(time),
+    dst: at(product.dst),
+    add: add && at(add),
+    bias: bias === undefined ? undefined : { addr: bias + (first * roundUp(blockRows, 16) + segment.output) * 4 },
+    strips: { value: strips },
+    k: { value: columns },
+  };
+  const values = codesOf(encoding, segment, columns, weight);
+  const perRow = (of: (row: number) => number) => () => {
+    const out = new Float32Array(padded);
+    for (let row = 0; row < rows; row++) out[row] = of(segment.from + row);
+    return out;
+  };
+  if (kernel.op === 'linearF32') {
+    builder.emit('linearF32', {
+      ...common,
+      src: { ref: src.ref },
+      weights: constant('f32', () => packColumns(new Float32Array(padded * columns), rows, columns, values.real)),
+    });
+    return;
+  }
+  const scales = constant('scales', perRow(values.scale));
+  const offsets = values.offset && constant('offsets', perRow(values.offset));
+  if (kernel.op === 'linearCodes') {
+    const make = () =>
+      packColumns(new (kernel.wide ? Int16Array : Int8Array)(padded * columns), rows, columns, values.level);
+    builder.emit('linearCodes', {
+      ...common,
+      src: { ref: src.ref },
+      weights: constant('codes', make),
+      scales,
+      offsets,
+      wide: { value: kernel.wide ? 1 : 0 },
+    });
+    return;
+  }
+  const coded = builder.quantized(src, time, weight);
+  const digits = weight.input.kind === 'u14' ? 2 : 1;
+  const zero = weight.input.kind === 'f32' ? 0 : weight.input.zero / (digits === 2 ? 128 : 1);
+  if (!Number.isInteger(zero)) fail('MODEL_INVALID', 'the zero point of a 14-bit operand must be a multiple of 128', { place });
+  const start = () => {
+    const out = new Int32Array(padded);
+    for (let row = 0; row < rows; row++) {
+      let sum = 0;
+      for (let k = 0; k < columns; k++) sum += values.level(row, k);
+      out[row] = -zero * sum;
+    }
+    return out;
+  };
+  const integer = {
+    ...common,
+    codes: { ref: coded.codes },
+    meta: { ref: coded.meta },
+    scales,
+    offsets,
+    start: constant(`start${zero}`, start),
+    digits: { value: digits },
+    plane: { value: coded.plane },
+  };
+  if (kernel.op === 'linearI8') {
+    builder.emit('linearI8', { ...integer, weights: constant('quads', () => packQuads(rows, columns, values.level)) });
+    return;
+  }
+  builder.emit('linearI4', {
+    ...integer,
+    weights: constant('nibbles', () => packNibbles(rows, columns, values.index, 0)),
+    tables: constant('tables', () => values.tables(strips)),
+  });
+}
+
+/** How a segment's encoding reads, element by element, in the terms of the kernels; rows count within the segment. */
+interface Codes {
+  /** Decoded value. */
+  readonly real: Reader;
+  /** Signed whole level: affine code or table level. */
+  readonly level: Reader;
+  /** Table index. */
+  readonly index: Reader;
+  /** Per row of the encoding. */
+  readonly scale: (row: number) => number;
+  readonly offset?: ((row: number) => number) | undefined;
+  readonly tables: (strips: number) => Int8Array;
+}
+
+function codesOf(encoding: SimpleEncoding, { from }: Segment, columns: number, weight: Weight): Codes {
+  const none = (): never => fail('MODEL_INVALID', 'a float weight has no codes');
+  if (encoding.kind === 'dense') {
+    const real: Reader = (row, k) => encoding.values[(from + row) * columns + k]!;
+    return { real, level: none, index: none, scale: none, tables: none };
+  }
+  const { codes, scales, rowsPerGroup } = encoding;
+  const scale = (row: number) => scales[Math.floor(row / rowsPerGroup)]!;
+  const code: Reader = (row, k) => codes[(from + row) * columns + k]!;
+  if (encoding.kind === 'affine') {
+    const { offsets, bits } = encoding;
+    const half = 1 << (bits - 1);
+    return {
+      real: none,
+      level: code,
+      index: (row, k) => code(row, k) + half,
+      scale,
+      offset: offsets && ((row) => offsets[Math.floor(row / rowsPerGroup)]!),
+      tables: (strips) => {
+        const out = new Int8Array(strips * 16);
+        for (let i = 0; i < out.length; i++) out[i] = (i & 15) < 2 * half ? (i & 15) - half : 0;
+        return out;
+      },
+    };
+  }
+  const { levels, bits, rowsPerTable } = encoding;
+  const table = (row: number) => Math.floor(row / rowsPerTable) << bits;
+  let decoded: Float32Array | undefined;
+  return {
+    real: (row, k) => {
+      decoded ??= decode({ encoding, shape: [codes.length / columns, ...weight.shape.slice(1)] });
+      return decoded[(from + row) * columns + k]!;
+    },
+    level: (row, k) => levels[table(from + row) + code(row, k)]!,
+    index: code,
+    scale,
+    tables: (strips) => {
+      const out = new Int8Array(strips * 16);
+      const lastRow = codes.length / columns - 1;
+      for (let strip = 0; strip < strips; strip++) {
+        const start = table(Math.min(from + strip * 16, lastRow));
+        for (let i = 0; i < 1 << bits; i++) out[strip * 16 + i] = levels[start + i]!;
+      }
+      return out;
+    },
+  };
+}
