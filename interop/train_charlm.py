@@ -49,7 +49,7 @@ def build(vocabulary, batch=None, dropout=0.0):
         keras.layers.Dropout(dropout) if dropout else None,
         keras.layers.Dense(vocabulary, activation="softmax", name="next"),
     ]
-    return keras.Sequential([layer for layer in layers if layer], name="charlm")
+    return keras.Sequential([layer for layer in layers if layer is not None], name="charlm")
 
 
 def windows(ids, batch, length, offset):
@@ -70,17 +70,20 @@ def validation_loss(model, ids):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--corpus", default=os.environ.get("GATEFOLD_CORPUS"))
-    parser.add_argument("--minutes", type=float, default=22, help="stop before --epochs if the time is up")
-    parser.add_argument("--epochs", type=int, default=26)
+    parser.add_argument("--minutes", type=float, default=40, help="stop before --epochs if the time is up")
+    parser.add_argument("--epochs", type=int, default=24)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--length", type=int, default=100, help="characters per window")
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--dropout", type=float, default=0.2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=7)
     args = parser.parse_args()
     if not args.corpus:
         parser.error("set GATEFOLD_CORPUS or give --corpus")
 
+    tf.config.threading.set_intra_op_parallelism_threads(args.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(args.threads)
     keras.utils.set_random_seed(args.seed)
     rng = np.random.default_rng(args.seed)
     text = read_text(args.corpus)

@@ -34,25 +34,36 @@ export function lower(model: Model, graphName?: string): Program {
       width: sizeOf(type.shape),
     };
   };
-  const inputs = graph.inputs.map(({ name }) => {
+  for (const { name } of graph.inputs) {
     const type = analysis.values.get(name)!;
     builder.values.set(name, builder.buffer(type.time, sizeOf(type.shape)).buffer);
-    return port(name, name);
+  }
+  // Ports that belong to the stream are read from its state block first and written back last.
+  const kept = graph.states.map((state) => {
+    const { width, buffer } = port(state.input, state.input);
+    const at = builder.state(width);
+    builder.emit('loadState', { dst: { ref: { buffer, offset: 0 } }, state: { state: at }, n: { value: width } });
+    return { ...state, at };
   });
   for (const node of graph.nodes) {
     const lowering = lowerings[node.op] ?? fail('MODEL_UNSUPPORTED', `op "${node.op}" cannot run`, { place: node.name });
     if (Object.keys(node.outputs).length > 0) lowering(builder, node);
   }
+  for (const { output, at } of kept) {
+    const { width, buffer } = port(output, graph.outputs.find(({ name }) => name === output)!.value);
+    builder.emit('storeState', { src: { ref: { buffer, offset: 0 } }, state: { state: at }, n: { value: width } });
+  }
   builder.closeRows();
+  const isKept = (name: string) => graph.states.some(({ input, output }) => name === input || name === output);
   return {
     times: analysis.times,
     buffers: builder.buffers,
     blocks: builder.blocks,
     constants: builder.constants.image(),
     stateBytes: builder.stateBytes,
-    inputs,
-    outputs: graph.outputs.map(({ name, value }) => port(name, value)),
-    portStates: graph.states,
+    inputs: graph.inputs.filter(({ name }) => !isKept(name)).map(({ name }) => port(name, name)),
+    outputs: graph.outputs.filter(({ name }) => !isKept(name)).map(({ name, value }) => port(name, value)),
+    stepwise: graph.states.length > 0,
     wholeReasons: analysis.wholeReasons,
   };
 }

@@ -17,9 +17,8 @@
  * floats, and nothing is ever written past n in a state. Source and destination may be the same rows (element i of the
  * result then replaces element i), but may not overlap otherwise.
  *
- * Inside a scan the `rows` operand is not looked at: every instruction works on B rows. Sums begin with +0 (a sum of no
- * terms is +0); a maximum of "m < x ? x : m" begins with its first term, so a NaN there stays. Where nothing counts
- * (pool, reduceTime) the result is 0. NaN means any NaN: its payload and sign have no meaning.
+ * Inside a scan every instruction works on B rows (the `rows` register must hold 1). Sums begin with +0, maxima
+ * "m < x ? x : m" with −∞, so that NaN does not count. NaN means any NaN: its payload and sign have no meaning.
  */
 export const instructionSet = {
   end: [],
@@ -53,7 +52,7 @@ export const instructionSet = {
     ['value', 'float'],
   ],
   /**
-   * y = W·x over k in order, float32, no fused multiply-add; then y + bias and add + y, each where given, in this order.
+   * y = W·x over k in order, float32, no fused multiply-add; then y + bias where bias is given, else add + y where add is.
    * Weights: per strip of 16 rows, per column, 16 float32; k columns, not padded. Reads k floats of a row of src.
    */
   linearF32: [
@@ -232,8 +231,8 @@ export const instructionSet = {
     ['n', 'int'],
   ],
   /**
-   * Row (b, j) of dst ← row (b, i) of src, i = origin + ⌊j/divide⌋·step, or inRows − 1 − that where `fromEnd`; zeros
-   * where there is no row i.
+   * Row (b, j) of dst ← row (b, i) of src, i = origin + ⌊j/divide⌋·step, plus inRows − 1 where `fromEnd`; zeros where
+   * there is no row i.
    */
   pick: [
     ['outRows', 'addr'],

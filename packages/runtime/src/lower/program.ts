@@ -58,8 +58,8 @@ export interface Program {
   readonly stateBytes: number;
   readonly inputs: readonly ProgramPort[];
   readonly outputs: readonly ProgramPort[];
-  /** Port states: output → input, and where the stream keeps them. */
-  readonly portStates: readonly { readonly input: string; readonly output: string }[];
+  /** Whether states travel through ports, so that a call must be one step. */
+  readonly stepwise: boolean;
   /** Why the program needs whole sequences; empty where it streams. */
   readonly wholeReasons: readonly string[];
 }

@@ -1,5 +1,5 @@
 export { type Analysis, analyse, graphOf, type NodeAnalysis, portShape, validate } from './analyse.ts';
-export { showShape, type ValueType } from './context.ts';
+export { OpContext, type OpDefinition, showShape, type ValueType } from './context.ts';
 export { binaryFunctions, normalizationKinds, reduceFunctions } from './ops/elementwise.ts';
 export { ops } from './ops/index.ts';
 export { cellOf, gatesOf, usesOf } from './ops/recurrent.ts';

@@ -1,0 +1,1 @@
+"""The Keras models of fixtures/keras, by subject; see interop/make_fixtures.py."""

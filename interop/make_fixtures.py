@@ -1,0 +1,81 @@
+"""Write the option fixtures of the Keras importer to fixtures/keras.
+
+    interop/.venv-keras2/bin/python interop/make_fixtures.py [NAME ...]
+    interop/.venv-keras3/bin/python interop/make_fixtures.py [NAME ...]
+
+The first writes k2-NAME.h5 with Keras 2, the second k3-NAME.keras with Keras 3
+on PyTorch, each with an .npz of its inputs and outputs beside: `in0`, `in1`, ...
+and `out0`, `out1`, ... in the order of `model.inputs` and `model.outputs`; for
+stateful models `in0_call0`, `out0_call0`, `in0_call1`, ...  Weights and inputs
+are seeded by their names.
+"""
+
+import argparse
+import io
+import zipfile
+from pathlib import Path
+
+from fixturegen import recurrent  # noqa: F401  (registers its cases)
+from fixturegen.common import CASES, KERAS2, keras, np
+
+OUT = Path(__file__).resolve().parent.parent / "fixtures/keras"
+PREFIX = "k2-" if KERAS2 else "k3-"
+
+
+def predict(model, inputs):
+    """Return the outputs for a list of arrays, in the order of `model.outputs`."""
+    outputs = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
+    return [np.asarray(y) for y in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
+
+
+def save_arrays(path, arrays):
+    """Write a compressed npz that is the same whenever its arrays are."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            data = io.BytesIO()
+            np.lib.format.write_array(data, np.asanyarray(array))
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), data.getvalue(),
+                             zipfile.ZIP_DEFLATED, 9)
+
+
+def evaluate(case):
+    """Run the case's model and return the arrays of its npz."""
+    arrays = {}
+    for number, inputs in enumerate(case.calls):
+        suffix = f"_call{number}" if len(case.calls) > 1 else ""
+        outputs = predict(case.model, inputs)
+        for place, output in enumerate(outputs):
+            name = case.model.output_names[place]
+            assert np.isfinite(output).all() and abs(output).max() < 100, (name, output)
+        arrays |= {f"in{i}{suffix}": array for i, array in enumerate(inputs)}
+        arrays |= {f"out{i}{suffix}": array for i, array in enumerate(outputs)}
+    return arrays
+
+
+def write(name):
+    """Build, run and save one case."""
+    case = CASES[name]()
+    arrays = evaluate(case)
+    path = OUT / f"{PREFIX}{name}{'.h5' if KERAS2 else '.keras'}"
+    if KERAS2:
+        case.model.save(path, include_optimizer=case.optimizer)
+    else:
+        case.model.save(path)
+    save_arrays(OUT / f"{PREFIX}{name}.npz", arrays)
+    top = max(abs(a).max() for n, a in arrays.items() if n.startswith("out"))
+    print(f"{path.name:40} {path.stat().st_size:8} bytes, {len(arrays):3} arrays, |out| <= {top:.2f}",
+          flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a case; default: all")
+    args = parser.parse_args()
+    OUT.mkdir(parents=True, exist_ok=True)
+    for name in args.names or CASES:
+        write(name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+import { finish, oneDigit, twoDigits } from './int-epilogue';
+import { columnsBytes, highLevels, INT8, lowLevels } from './int-blocks';
+
+// One relaxed dot product takes a whole block: sixteen products into the sums of four rows.
+
+@inline
+function operand(x: usize): v128 {
+  return v128.load_splat<i32>(x);
+}
+
+@inline
+function accumulate(sum: v128, w: v128, x: v128): v128 {
+  return i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, sum);
+}
+
+/** Four blocks on one quad of codes. */
+@inline
+export function one(kind: i32, w: usize, x: usize, quads: i32, meta: usize, dst: usize, add: usize): void {
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let a3 = i32x4.splat(0);
+  // Integer sums may be taken in any order: two sets hide the latency of the dot product.
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let b2 = i32x4.splat(0);
+  let b3 = i32x4.splat(0);
+  const end = x + (<usize>quads << 2);
+  if (quads & 1) {
+    const xq = operand(x);
+    if (kind == INT8) {
+      b0 = accumulate(b0, v128.load(w), xq);
+      b1 = accumulate(b1, v128.load(w, 16), xq);
+      b2 = accumulate(b2, v128.load(w, 32), xq);
+      b3 = accumulate(b3, v128.load(w, 48), xq);
+    } else {
+      const i01 = v128.load(w);
+      b0 = accumulate(b0, lowLevels(i01), xq);
+      b1 = accumulate(b1, highLevels(i01), xq);
+      const i23 = v128.load(w, 16);
+      b2 = accumulate(b2, lowLevels(i23), xq);
+      b3 = accumulate(b3, highLevels(i23), xq);
+    }
+    x += 4;
+    w += columnsBytes(kind);
+  }
+  for (; x < end; x += 8, w += 2 * columnsBytes(kind)) {
+    const xq = operand(x);
+    const yq = operand(x + 4);
+    if (kind == INT8) {
+      a0 = accumulate(a0, v128.load(w), xq);
+      a1 = accumulate(a1, v128.load(w, 16), xq);
+      a2 = accumulate(a2, v128.load(w, 32), xq);
+      a3 = accumulate(a3, v128.load(w, 48), xq);
+      b0 = accumulate(b0, v128.load(w, 64), yq);
+      b1 = accumulate(b1, v128.load(w, 80), yq);
+      b2 = accumulate(b2, v128.load(w, 96), yq);
+      b3 = accumulate(b3, v128.load(w, 112), yq);
+    } else {
+      let indices = v128.load(w);
+      a0 = accumulate(a0, lowLevels(indices), xq);
+      a1 = accumulate(a1, highLevels(indices), xq);
+      indices = v128.load(w, 16);
+      a2 = accumulate(a2, lowLevels(indices), xq);
+      a3 = accumulate(a3, highLevels(indices), xq);
+      indices = v128.load(w, 32);
+      b0 = accumulate(b0, lowLevels(indices), yq);
+      b1 = accumulate(b1, highLevels(indices), yq);
+      indices = v128.load(w, 48);
+      b2 = accumulate(b2, lowLevels(indices), yq);
+      b3 = accumulate(b3, highLevels(indices), yq);
+    }
+  }
+  finish(oneDigit(i32x4.add(a0, b0), 0), 0, meta, dst, add);
+  finish(oneDigit(i32x4.add(a1, b1), 16), 16, meta, dst, add);
+  finish(oneDigit(i32x4.add(a2, b2), 32), 32, meta, dst, add);
+  finish(oneDigit(i32x4.add(a3, b3), 48), 48, meta, dst, add);
+}
+
+/** Two operands, sixteen outputs: two digits of a row, or two rows. */
+@inline
+export function two(
+  kind: i32,
+  digits: i32,
+  w: usize,
+  x: usize,
+  step: usize,
+  quads: i32,
+  meta: usize,
+  metaStep: usize,
+  dst: usize,
+  dstStep: usize,
+  add: usize,
+  addStep: usize,
+): void {
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let a3 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let b2 = i32x4.splat(0);
+  let b3 = i32x4.splat(0);
+  const end = x + (<usize>quads << 2);
+  for (; x < end; x += 4, w += columnsBytes(kind)) {
+    const xq = operand(x);
+    const yq = operand(x + step);
+    let w0: v128;
+    let w1: v128;
+    let w2: v128;
+    let w3: v128;
+    if (kind == INT8) {
+      w0 = v128.load(w);
+      w1 = v128.load(w, 16);
+      w2 = v128.load(w, 32);
+      w3 = v128.load(w, 48);
+    } else {
+      const i01 = v128.load(w);
+      w0 = lowLevels(i01);
+      w1 = highLevels(i01);
+      const i23 = v128.load(w, 16);
+      w2 = lowLevels(i23);
+      w3 = highLevels(i23);
+    }
+    a0 = accumulate(a0, w0, xq);
+    b0 = accumulate(b0, w0, yq);
+    a1 = accumulate(a1, w1, xq);
+    b1 = accumulate(b1, w1, yq);
+    a2 = accumulate(a2, w2, xq);
+    b2 = accumulate(b2, w2, yq);
+    a3 = accumulate(a3, w3, xq);
+    b3 = accumulate(b3, w3, yq);
+  }
+  if (digits == 2) {
+    finish(twoDigits(a0, b0, 0), 0, meta, dst, add);
+    finish(twoDigits(a1, b1, 16), 16, meta, dst, add);
+    finish(twoDigits(a2, b2, 32), 32, meta, dst, add);
+    finish(twoDigits(a3, b3, 48), 48, meta, dst, add);
+    return;
+  }
+  finish(oneDigit(a0, 0), 0, meta, dst, add);
+  finish(oneDigit(a1, 16), 16, meta, dst, add);
+  finish(oneDigit(a2, 32), 32, meta, dst, add);
+  finish(oneDigit(a3, 48), 48, meta, dst, add);
+  meta += metaStep;
+  dst += dstStep;
+  add += addStep;
+  finish(oneDigit(b0, 0), 0, meta, dst, add);
+  finish(oneDigit(b1, 16), 16, meta, dst, add);
+  finish(oneDigit(b2, 32), 32, meta, dst, add);
+  finish(oneDigit(b3, 48), 48, meta, dst, add);
+}
+
+/** Four rows, eight outputs: half 0 or 1 of the strip. */
+@inline
+export function four(
+  kind: i32,
+  half: usize,
+  w: usize,
+  x: usize,
+  step: usize,
+  quads: i32,
+  meta: usize,
+  metaStep: usize,
+  dst: usize,
+  dstStep: usize,
+  add: usize,
+  addStep: usize,
+): void {
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let c0 = i32x4.splat(0);
+  let c1 = i32x4.splat(0);
+  let d0 = i32x4.splat(0);
+  let d1 = i32x4.splat(0);
+  const x1 = x + step;
+  const x2 = x1 + step;
+  const x3 = x2 + step;
+  const bytes = <usize>quads << 2;
+  w += (columnsBytes(kind) >> 1) * half;
+  for (let i: usize = 0; i < bytes; i += 4, w += columnsBytes(kind)) {
+    let w0: v128;
+    let w1: v128;
+    if (kind == INT8) {
+      w0 = v128.load(w);
+      w1 = v128.load(w, 16);
+    } else {
+      const indices = v128.load(w);
+      w0 = lowLevels(indices);
+      w1 = highLevels(indices);
+    }
+    let xq = operand(x + i);
+    a0 = accumulate(a0, w0, xq);
+    a1 = accumulate(a1, w1, xq);
+    xq = operand(x1 + i);
+    b0 = accumulate(b0, w0, xq);
+    b1 = accumulate(b1, w1, xq);
+    xq = operand(x2 + i);
+    c0 = accumulate(c0, w0, xq);
+    c1 = accumulate(c1, w1, xq);
+    xq = operand(x3 + i);
+    d0 = accumulate(d0, w0, xq);
+    d1 = accumulate(d1, w1, xq);
+  }
+  const at = 32 * half;
+  finish(oneDigit(a0, at), at, meta, dst, add);
+  finish(oneDigit(a1, at + 16), at + 16, meta, dst, add);
+  meta += metaStep;
+  dst += dstStep;
+  add += addStep;
+  finish(oneDigit(b0, at), at, meta, dst, add);
+  finish(oneDigit(b1, at + 16), at + 16, meta, dst, add);
+  meta += metaStep;
+  dst += dstStep;
+  add += addStep;
+  finish(oneDigit(c0, at), at, meta, dst, add);
+  finish(oneDigit(c1, at + 16), at + 16, meta, dst, add);
+  meta += metaStep;
+  dst += dstStep;
+  add += addStep;
+  finish(oneDigit(d0, at), at, meta, dst, add);
+  finish(oneDigit(d1, at + 16), at + 16, meta, dst, add);
+}

@@ -1,0 +1,84 @@
+import { LinearI4, LinearI8 } from './generated/opcodes';
+import { columnsBytes, INT4, INT8, setTable } from './int-blocks';
+import { beginStrips, nextStrip } from './int-epilogue';
+import * as relaxed from './int-relaxed';
+import * as simd128 from './int-simd128';
+import { address, base, int, rowCount, stride } from './operands';
+
+// y = W·x on codes of 7 bits: integer sums, exact in any order, then a float32 epilogue. Two digits of one row are two
+// operands of the same weights, as two rows are.
+
+/** All strips; the rows of x run inside, so that a strip of W stays in the first cache. */
+@inline
+function linear(kind: i32, pc: usize): void {
+  // linearI4 begins with the operands of linearI8.
+  const rows = rowCount(pc + LinearI8.rows);
+  const quads = (int(pc + LinearI8.k) + 3) >> 2;
+  const digits = int(pc + LinearI8.digits);
+  const plane = <usize>int(pc + LinearI8.plane);
+  const codes = base(pc + LinearI8.codes);
+  const codesStride = stride(pc + LinearI8.codes);
+  const meta = base(pc + LinearI8.meta);
+  const metaStride = stride(pc + LinearI8.meta);
+  const dstStride = stride(pc + LinearI8.dst);
+  let dst = base(pc + LinearI8.dst);
+  let add = base(pc + LinearI8.add);
+  const addStride = add ? stride(pc + LinearI8.add) : 0;
+  let w = address(pc + LinearI8.weights);
+  let levels = kind == INT4 ? address(pc + LinearI4.tables) : 0;
+  beginStrips(
+    address(pc + LinearI8.scales),
+    address(pc + LinearI8.offsets),
+    address(pc + LinearI8.bias),
+    address(pc + LinearI8.start),
+  );
+  for (let strips = int(pc + LinearI8.strips); strips > 0; strips--) {
+    if (kind == INT4) {
+      setTable(levels);
+      levels += 16;
+    }
+    let x = codes;
+    let m = meta;
+    let y = dst;
+    let a = add;
+    let left = rows;
+    while (left > 0) {
+      let done = 1;
+      if (digits == 2 || left == 2 || left == 3 || (!ASC_FEATURE_RELAXED_SIMD && left > 1)) {
+        const step = digits == 2 ? plane : codesStride;
+        if (ASC_FEATURE_RELAXED_SIMD) {
+          relaxed.two(kind, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
+        } else {
+          simd128.two(kind, 0, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
+          simd128.two(kind, 1, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
+        }
+        done = digits == 2 ? 1 : 2;
+      } else if (ASC_FEATURE_RELAXED_SIMD && left > 3) {
+        relaxed.four(kind, 0, w, x, codesStride, quads, m, metaStride, y, dstStride, a, addStride);
+        relaxed.four(kind, 1, w, x, codesStride, quads, m, metaStride, y, dstStride, a, addStride);
+        done = 4;
+      } else if (ASC_FEATURE_RELAXED_SIMD) {
+        relaxed.one(kind, w, x, quads, m, y, a);
+      } else {
+        simd128.one(kind, w, x, quads, m, y, a);
+      }
+      x += done * codesStride;
+      m += done * metaStride;
+      y += done * dstStride;
+      a += done * addStride;
+      left -= done;
+    }
+    w += <usize>quads * columnsBytes(kind);
+    dst += 64;
+    if (add) add += 64;
+    nextStrip();
+  }
+}
+
+export function linearI8(pc: usize): void {
+  linear(INT8, pc);
+}
+
+export function linearI4(pc: usize): void {
+  linear(INT4, pc);
+}

@@ -1,0 +1,142 @@
+import { type ArraySource, describe, type OperandCoding, restore, store, type Weight } from '../encodings/index.ts';
+import { fail } from '../errors/index.ts';
+import { type Model, validate } from '../model/index.ts';
+import { crc32, sizeOf, utf8Encode } from '../tensor/index.ts';
+import { graphFrom } from './graph.ts';
+import { isObject, isSafetensors, parseObject, readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
+
+/** Version of what stands in the metadata; readers refuse a newer one. */
+export const containerVersion = 1;
+
+/** Whether the bytes are a safetensors file with a Gatefold graph in it. */
+export function isGatefold(bytes: Uint8Array): boolean {
+  if (!isSafetensors(bytes)) return false;
+  const start = String.fromCharCode(...bytes.subarray(8, 48));
+  return /^\{"__metadata__":\{"(crc|gatefold)"/.test(start);
+}
+
+/**
+ * Writes a model as a `.gatefold` file: a valid safetensors file whose metadata hold the graph as JSON (`gatefold`),
+ * that text's CRC-32 (`crc`), and in it the CRC-32 of every tensor. Same model, same bytes.
+ */
+export function writeGatefold(model: Model): Uint8Array {
+  const tensors = new Map<string, StoredTensor>();
+  const weights: Record<string, unknown> = {};
+  const checksums: Record<string, string> = {};
+  for (const [name, weight] of Object.entries(model.weights)) {
+    const coded = weight.input.kind !== 'f32';
+    weights[name] = { shape: weight.shape, ...describe(weight.encoding), ...(coded ? { input: weight.input } : {}) };
+    for (const { suffix, type, shape, bytes } of store(weight)) {
+      tensors.set(name + suffix, { type, shape, bytes });
+      checksums[name + suffix] = hex(crc32(bytes));
+    }
+  }
+  const { name, graphs, metadata, origin } = model;
+  const text = JSON.stringify({
+    version: containerVersion,
+    name,
+    graphs,
+    weights,
+    metadata,
+    ...(origin ? { origin } : {}),
+    checksums,
+  });
+  return writeSafetensors({ metadata: { crc: hex(crc32(utf8Encode(text))), gatefold: text }, tensors });
+}
+
+/**
+ * Reads a `.gatefold` file. Everything is checked: checksums, lengths, values, shapes; nothing in it is executed.
+ * @throws FILE_*, MODEL_*
+ */
+export function readGatefold(bytes: Uint8Array): Model {
+  const { metadata, tensors } = readSafetensors(bytes);
+  const text = metadata.gatefold ?? fail('FILE_FORMAT', 'a safetensors file without a Gatefold graph', {
+    expected: 'metadata "gatefold"',
+    found: Object.keys(metadata).join(', ') || 'no metadata',
+    hint: 'a plain state dict has no graph: convert it with its architecture first',
+  });
+  const encoded = utf8Encode(text);
+  if (hex(crc32(encoded)) !== metadata.crc) {
+    fail('FILE_CORRUPT', 'the graph does not match its checksum', { place: '__metadata__.gatefold' });
+  }
+  const header = parseObject(encoded, '__metadata__.gatefold');
+  if (header.version !== containerVersion) {
+    fail('FILE_VERSION', 'the file is of another version', {
+      expected: `version ${containerVersion}`,
+      found: JSON.stringify(header.version) ?? 'nothing',
+      hint: 'use a newer Gatefold to read it',
+    });
+  }
+  const sums = objectAt(header, 'checksums');
+  const used = new Set<string>();
+  const weights = mapObject(objectAt(header, 'weights'), (entry, name) => weightFrom(entry, name, tensors, sums, used));
+  const unused = [...tensors.keys()].find((name) => !used.has(name));
+  if (unused !== undefined) fail('FILE_UNUSED', 'the file holds a tensor that no weight uses', { place: unused });
+  const name = typeof header.name === 'string' ? header.name : fail('FILE_CORRUPT', 'the model has no name');
+  return validate({
+    name,
+    graphs: mapObject(objectAt(header, 'graphs'), (graph, key) => graphFrom(graph, `graphs.${key}`)),
+    weights,
+    metadata: objectAt(header, 'metadata'),
+    ...(header.origin === undefined ? {} : { origin: objectAt(header, 'origin') }),
+  });
+}
+
+function weightFrom(
+  entry: unknown,
+  name: string,
+  tensors: ReadonlyMap<string, StoredTensor>,
+  sums: Record<string, unknown>,
+  used: Set<string>,
+): Weight {
+  const place = `weights.${name}`;
+  if (!isObject(entry)) fail('FILE_CORRUPT', 'malformed weight', { place });
+  const shape = entry.shape;
+  const wholes = Array.isArray(shape) && shape.length > 0 && shape.every((n) => Number.isSafeInteger(n) && n > 0);
+  if (!wholes || sizeOf(shape as number[]) > 2 ** 31) fail('FILE_CORRUPT', 'malformed shape', { place, found: JSON.stringify(shape) ?? 'nothing' });
+  const source: ArraySource = {
+    place: name,
+    take(suffix, type, count) {
+      const key = name + suffix;
+      const tensor = tensors.get(key) ?? fail('FILE_CORRUPT', 'a tensor is missing', { place: key });
+      used.add(key);
+      if (tensor.type !== type || sizeOf(tensor.shape) !== count) {
+        fail('FILE_CORRUPT', 'a tensor does not fit its weight', {
+          place: key,
+          expected: `${type}[${count}]`,
+          found: `${tensor.type}[${tensor.shape.join(', ')}]`,
+        });
+      }
+      if (hex(crc32(tensor.bytes)) !== sums[key]) {
+        fail('FILE_CORRUPT', 'a tensor does not match its checksum', { place: key });
+      }
+      return tensor.bytes;
+    },
+  };
+  return { shape: shape as number[], encoding: restore(entry, shape as number[], source), input: codingFrom(entry.input, place) };
+}
+
+function codingFrom(value: unknown, place: string): OperandCoding {
+  if (value === undefined) return { kind: 'f32' };
+  const { kind, zero, scale } = isObject(value) ? value : {};
+  const top = kind === 'u7' ? 127 : kind === 'u14' ? 16383 : -1;
+  const zeroFits = Number.isInteger(zero) && (zero as number) >= 0 && (zero as number) <= top;
+  const scaleFits = scale === 'dynamic' || (typeof scale === 'number' && scale > 0 && Number.isFinite(scale));
+  if (top < 0 || !zeroFits || !scaleFits) {
+    fail('FILE_CORRUPT', 'malformed operand coding', { place: `${place}.input`, found: JSON.stringify(value) });
+  }
+  return { kind: kind as 'u7' | 'u14', zero: zero as number, scale: scale as number | 'dynamic' };
+}
+
+function objectAt(from: Record<string, unknown>, key: string): Record<string, unknown> {
+  const value = from[key];
+  return isObject(value) ? value : fail('FILE_CORRUPT', `"${key}" must be an object`, { place: '__metadata__.gatefold' });
+}
+
+function mapObject<T>(from: Record<string, unknown>, make: (value: unknown, key: string) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(from).map(([key, value]) => [key, make(value, key)]));
+}
+
+function hex(n: number): string {
+  return n.toString(16).padStart(8, '0');
+}

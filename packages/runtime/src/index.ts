@@ -1,0 +1,16 @@
+export * from './encodings/index.ts';
+export { type ErrorCode, type ErrorDetail, fail, GatefoldError } from './errors/index.ts';
+export * from './file/index.ts';
+export * from './model/index.ts';
+export {
+  type Activation,
+  type FunctionName,
+  functionNames,
+  functionTable,
+  isUnitBounded,
+  parseActivation,
+} from './numerics/activation.ts';
+export { cells, type Cell, type CellOptions, type StepOps } from './cells/index.ts';
+export { type Inputs, type Numbers, Session, type SessionOptions, Stream } from './session/index.ts';
+export { crc32, float16From, float16To, packBits, roundUp, sameShape, sizeOf, type Tensor, unpackBits } from './tensor/index.ts';
+export type { Engine, Machine } from './engine/types.ts';

@@ -1,0 +1,33 @@
+// Makes a fresh clone ready: a new enough Node, the dependencies of package-lock.json, a current build. Every script
+// of package.json begins with it; it is silent when nothing is to do.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { at, hashOf, readStamp, root, writeStamp } from './lib/files.mjs';
+
+checkNode();
+installIfChanged();
+run(process.execPath, ['scripts/build.mjs', '--if-changed']);
+
+function checkNode() {
+  const wanted = JSON.parse(readFileSync(at('package.json'), 'utf8')).engines.node.replace('>=', '');
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  const [wantedMajor, wantedMinor] = wanted.split('.').map(Number);
+  if (major > wantedMajor || (major === wantedMajor && minor >= wantedMinor)) return;
+  console.error(`Gatefold needs Node ${wanted} or newer; this is Node ${process.versions.node} (${process.execPath}).`);
+  process.exit(1);
+}
+
+function installIfChanged() {
+  const lock = hashOf(['package-lock.json', 'package.json']);
+  if (existsSync(at('node_modules/.package-lock.json')) && readStamp('install') === lock) return;
+  console.error('Installing the dependencies (npm ci) …');
+  const options = ['--no-audit', '--no-fund', '--loglevel=error'];
+  run('npm', ['ci', ...options], { shell: process.platform === 'win32' });
+  writeStamp('install', lock);
+}
+
+function run(command, args, options = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (error) throw error;
+  if (status !== 0) process.exit(status ?? 1);
+}
