@@ -12,13 +12,15 @@ are seeded by their names.
 
 import argparse
 import io
+import os
 import zipfile
 from pathlib import Path
 
-from fixturegen import recurrent  # noqa: F401  (registers its cases)
+from fixturegen import files, layers, models, recurrent  # noqa: F401  (they register their cases)
 from fixturegen.common import CASES, KERAS2, keras, np
 
 OUT = Path(__file__).resolve().parent.parent / "fixtures/keras"
+STORED = 48_000  # bytes; larger .keras files are compressed, to keep the repository small
 PREFIX = "k2-" if KERAS2 else "k3-"
 
 
@@ -38,6 +40,15 @@ def save_arrays(path, arrays):
                              zipfile.ZIP_DEFLATED, 9)
 
 
+def deflate(path):
+    """Compress the members of a zip, which Keras stores as they are."""
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name), data, zipfile.ZIP_DEFLATED, 9)
+
+
 def evaluate(case):
     """Run the case's model and return the arrays of its npz."""
     arrays = {}
@@ -52,19 +63,29 @@ def evaluate(case):
     return arrays
 
 
+def save_model(case, stem):
+    """Save the model in the usual format; return the paths written."""
+    if KERAS2:
+        case.model.save(stem + ".h5", include_optimizer=case.optimizer)
+        return [stem + ".h5"]
+    path = stem + ".keras"
+    case.model.save(path)
+    if os.path.getsize(path) > STORED:
+        deflate(path)
+    return [path]
+
+
 def write(name):
     """Build, run and save one case."""
     case = CASES[name]()
-    arrays = evaluate(case)
-    path = OUT / f"{PREFIX}{name}{'.h5' if KERAS2 else '.keras'}"
-    if KERAS2:
-        case.model.save(path, include_optimizer=case.optimizer)
-    else:
-        case.model.save(path)
-    save_arrays(OUT / f"{PREFIX}{name}.npz", arrays)
-    top = max(abs(a).max() for n, a in arrays.items() if n.startswith("out"))
-    print(f"{path.name:40} {path.stat().st_size:8} bytes, {len(arrays):3} arrays, |out| <= {top:.2f}",
-          flush=True)
+    folder, _, last = name.rpartition("/")
+    (OUT / folder).mkdir(parents=True, exist_ok=True)
+    stem = str(OUT / folder / (PREFIX + last))
+    paths = case.save(stem) if case.save else save_model(case, stem)
+    if case.calls:
+        save_arrays(stem + ".npz", evaluate(case))
+        paths.append(stem + ".npz")
+    print(*(f"{os.path.relpath(path, OUT)} ({os.path.getsize(path)})" for path in paths), flush=True)
 
 
 def main():
@@ -72,7 +93,6 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a case; default: all")
     args = parser.parse_args()
-    OUT.mkdir(parents=True, exist_ok=True)
     for name in args.names or CASES:
         write(name)
 

@@ -11,7 +11,8 @@ const order = {
     ...['node', 'cli'],
   ],
 };
-const roots = { runtime: ['index.ts', 'reference.ts'], gatefold: ['index.ts'] };
+/** The composition root and the entry points come last. */
+const roots = { runtime: ['create-session.ts', 'index.ts', 'reference.ts'], gatefold: ['index.ts'] };
 const runtimeNames = ['@gatefold/runtime', '@gatefold/runtime/reference'];
 
 for (const name of ['runtime', 'gatefold'] as const) {
@@ -30,8 +31,8 @@ for (const name of ['runtime', 'gatefold'] as const) {
     });
 
     it('imports only from its own folder and from earlier ones', () => {
-      const isUpward = ([from, to]: Edge) => rank(to) > rank(from) || roots[name].includes(placeOf(to));
-      expect(edges(files).filter(isUpward).map(show)).toEqual([]);
+      const upward = edges(files).filter(([from, to]) => rank(to) > rank(from));
+      expect(upward.map(show)).toEqual([]);
     });
 
     it('has no cycle between files', () => {

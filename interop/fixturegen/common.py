@@ -1,12 +1,9 @@
 """What every fixture needs: a registry, seeded numbers, and models of many branches."""
 
-import os
 import re
 import zlib
-from dataclasses import dataclass
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ.setdefault("KERAS_BACKEND", "torch")  # read by Keras 3 alone
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -21,11 +18,16 @@ UNBOUNDED = re.compile("relu|linear|elu|exponential|soft(plus|_shrink)|squareplu
 
 @dataclass
 class Case:
-    """A model and the inputs of one call, or of consecutive calls if it is stateful."""
+    """A model and the inputs of one call, or of consecutive calls if it is stateful.
+
+    `save`, given the path without its ending, replaces the usual saving and
+    returns the paths that it wrote.
+    """
 
     model: keras.Model
-    calls: list
+    calls: list = field(default_factory=list)
     optimizer: bool = False
+    save: Callable[[str], list[str]] | None = None
 
 
 def case(name, keras2=True, keras3=True):

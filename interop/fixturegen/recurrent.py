@@ -24,19 +24,29 @@ RECURRENT_ACTIVATIONS = ["sigmoid", "hard_sigmoid", "tanh", "relu", "linear"]
 
 
 def options(family, bidirectional):
-    """Return all combinations of the structural options of one family."""
+    """Return all combinations of the structural options of one family.
+
+    To keep the files small only plain LSTM and GRU have own weights for masked
+    input; elsewhere one layer is called twice, with plain and masked input.
+    """
     make, _ = FAMILIES[family]
     b = Branches(f"{family}-bidirectional" if bidirectional else family)
     plain = b.input(numbers("plain", 3, 6, 4), "plain")
     masked = Masking(name="masking")(b.input(padded("padded", 3, 6, 4), "padded"))
-    for flags in product([False, True], repeat=4):
+    own = not bidirectional and family in ("lstm", "gru")
+    for flags in product([False, True], repeat=4 if own else 3):
         words = ["no_bias", "sequences", "backwards", "masked"]
         name = "-".join(["rnn", *(word for word, flag in zip(words, flags) if flag)])
-        layer = make(5, use_bias=not flags[0], return_sequences=flags[1],
-                     go_backwards=flags[2], name=name)
+        settings = {"use_bias": not flags[0], "return_sequences": flags[1]}
+        layer = make(5, **settings, go_backwards=flags[2], name=name)
         if bidirectional:
-            layer = Bidirectional(layer, name=f"bi-{name}")
-        b.add(layer(masked if flags[3] else plain))
+            # Keras 3 cannot turn a backward layer round itself.
+            other = None if KERAS2 or not flags[2] else make(5, **settings, name=f"{name}-other")
+            layer = Bidirectional(layer, backward_layer=other, name=f"bi-{name}")
+        if own:
+            b.add(layer(masked if flags[3] else plain))
+        else:
+            b.add(layer(plain), layer(masked))
     return b.case()
 
 
@@ -45,7 +55,8 @@ def activations(family):
     make, _ = FAMILIES[family]
     b = Branches(f"{family}-activations")
     x = b.input(numbers("activations", 2, 6, 3))
-    for activation in ACTIVATIONS:
+    few = ["relu", "hard_sigmoid", "softsign", "gelu"]
+    for activation in few if family == "gru-reset-before" else ACTIVATIONS:
         b.add(make(5, activation=activation, name=activation)(x))
     if family != "simple-rnn":
         for activation in RECURRENT_ACTIVATIONS:
@@ -70,8 +81,8 @@ def bidirectional_merge():
     masked = Masking(name="masking")(b.input(padded("merge-padded", 2, 7, 3)))
     for mode, sequences in product(["concat", "sum", "mul", "ave"], [False, True]):
         name = f"{mode}-{'sequences' if sequences else 'last'}"
-        b.add(Bidirectional(LSTM(6, return_sequences=sequences), mode, name=f"lstm-{name}")(plain))
-        b.add(Bidirectional(GRU(5, return_sequences=sequences), mode, name=f"gru-{name}")(masked))
+        layer = Bidirectional(LSTM(6, return_sequences=sequences), mode, name=name)
+        b.add(layer(plain), layer(masked))
     return b.case()
 
 

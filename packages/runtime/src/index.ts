@@ -14,3 +14,6 @@ export { cells, type Cell, type CellOptions, type StepOps } from './cells/index.
 export { type Inputs, type Numbers, Session, type SessionOptions, Stream } from './session/index.ts';
 export { crc32, float16From, float16To, packBits, roundUp, sameShape, sizeOf, type Tensor, unpackBits } from './tensor/index.ts';
 export type { Engine, Machine } from './engine/types.ts';
+export { bestEngine, relaxedEngine, simd128Engine } from './engine/wasm/index.ts';
+export { createSession } from './create-session.ts';
+

@@ -97,7 +97,11 @@ export function softmax(f: Frame): void {
     const dst = row(f, 'dst', r);
     let m = Number.NEGATIVE_INFINITY;
     for (let i = 0; i < n; i++) m = m < f.f32[src + i]! ? f.f32[src + i]! : m;
-    for (let i = 0; i < n; i++) f.f32[dst + i] = exp(f32(f.f32[src + i]! - m));
+    for (let i = 0; i < n; i++) {
+      const d = f32(f.f32[src + i]! - m);
+      // Below −64 the quotient could become subnormal.
+      f.f32[dst + i] = exp(d < -64 ? -64 : d);
+    }
     const sum = laneSum(n, (i) => f.f32[dst + i]!);
     for (let i = 0; i < n; i++) f.f32[dst + i] = f32(f.f32[dst + i]! / sum);
   }

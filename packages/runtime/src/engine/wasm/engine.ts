@@ -29,7 +29,8 @@ export class WasmEngine implements Engine {
 
   create(bytes: number): Machine {
     const reason = this.unavailable();
-    if (reason !== undefined) fail('ENGINE_UNAVAILABLE', `the ${this.name} engine does not run here`, { found: reason });
+    if (reason !== undefined)
+      fail('ENGINE_UNAVAILABLE', `the ${this.name} engine does not run here`, { found: reason });
     return this.instantiate(bytes);
   }
 

@@ -74,7 +74,8 @@ export function probeDotProducts(machine: Machine): string | undefined {
     for (let kernel = 0; kernel < 2; kernel++) {
       for (let i = 0; i < 16 * batch; i++) {
         const found = floats[(at.dst >> 2) + 64 * kernel + i]!;
-        if (found !== expected[i & 15]) return `its dot products are not exact: ${found} instead of ${expected[i & 15]}`;
+        if (found !== expected[i & 15])
+          return `its dot products are not exact: ${found} instead of ${expected[i & 15]}`;
       }
     }
   }

@@ -1,0 +1,114 @@
+import { bitsPerWeight, decode, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
+import { type ActivationSummary, summarizeActivations } from '../activations.ts';
+import { matricesOf, type Place } from '../address.ts';
+import type { PassChange, PassContext, PassResult } from '../pass.ts';
+import { correctBias } from './bias.ts';
+import { encodeGates } from './encode.ts';
+import { chooseOperand, operandValue } from './operand.ts';
+import { type QuantizeOptions, type Settled, settle } from './options.ts';
+import { chooseGates } from './select.ts';
+
+export type { MixedOptions, QuantizeOptions, Scheme } from './options.ts';
+
+/**
+ * Post-training quantization of a model's matrices: fewer bits per weight, integer operands where kernels exist.
+ * Returns a new model that shares what did not change.
+ * @throws OPTION_INVALID, TARGET_EMPTY; DATA_INVALID where an option needs calibration data and there are none
+ */
+export function quantize(model: Model, options: QuantizeOptions, context: PassContext = {}): PassResult {
+  const settled = settle(options);
+  const chosen = chooseGates(matricesOf(model), options);
+  if (chosen.length === 0) fail('TARGET_EMPTY', 'the model has no matrices to quantize');
+  const all = chosen.flatMap(({ gates }) => gates.filter((gate) => gate !== undefined));
+  const seen = calibrate(
+    model,
+    chosen.map(({ place }) => place),
+    settled.biasCorrection || all.some((gate) => gate.operandScale === 'static'),
+    context,
+  );
+  const weights: Record<string, Weight> = { ...model.weights };
+  const changes: PassChange[] = [];
+  chosen.forEach(({ place, gates }, i) => {
+    context.signal?.throwIfAborted();
+    context.onProgress?.(i, chosen.length, `${place.node.name}/${place.role}`);
+    const before = model.weights[place.weight]!;
+    const value = operandValue(place);
+    const summary = value === undefined ? undefined : seen.get(value);
+    const encoding = encodeGates(before, gates);
+    const after: Weight = { shape: before.shape, encoding, input: chooseOperand(model, place, encoding, gates, summary) };
+    weights[place.weight] = after;
+    changes.push(changeOf(place, before, after));
+    if (settled.biasCorrection && summary) {
+      const corrected = correctBias({ ...model, weights }, place, before, after, summary);
+      if (corrected) weights[corrected.name] = corrected.bias;
+    }
+  });
+  if (settled.vectors === 'f16') halveVectors(weights, model);
+  return { model: { ...model, weights }, changes, warnings: warningsFor(all) };
+}
+
+function calibrate(
+  model: Model,
+  places: readonly Place[],
+  needed: boolean,
+  { calibration }: PassContext,
+): ReadonlyMap<string, ActivationSummary> {
+  if (!calibration) {
+    if (needed) {
+      fail('DATA_INVALID', 'static operand scales and bias correction need calibration data', {
+        hint: 'give data with --calibrate or --data',
+      });
+    }
+    return new Map();
+  }
+  const values = places.map(operandValue).filter((value) => value !== undefined);
+  return values.length === 0 ? new Map() : summarizeActivations(model, values, calibration());
+}
+
+function halveVectors(weights: Record<string, Weight>, model: Model): void {
+  for (const [name, weight] of Object.entries(model.weights)) {
+    const now = weights[name]!;
+    if (weight.shape.length !== 1 || now.encoding.kind !== 'dense') continue;
+    weights[name] = { ...now, encoding: { kind: 'dense', type: 'f16', values: roundTo('f16', now.encoding.values.slice()) } };
+  }
+}
+
+function changeOf({ node, role }: Place, before: Weight, after: Weight): PassChange {
+  const a = decode(before);
+  const b = decode(after);
+  let error = 0;
+  let power = 0;
+  for (let i = 0; i < a.length; i++) {
+    error += (a[i]! - b[i]!) ** 2;
+    power += a[i]! ** 2;
+  }
+  return {
+    place: `${node.name}/${role}`,
+    before: encodingName(before),
+    after: encodingName(after),
+    relativeError: power > 0 ? Math.sqrt(error / power) : 0,
+  };
+}
+
+/** An encoding in a few words, as tables show it: `int8/row u7`, `log4/row u7`, `f32`. */
+export function encodingName({ encoding, shape, input }: Weight): string {
+  if (encoding.kind === 'concat') {
+    const bits = bitsPerWeight({ encoding, shape });
+    return `mixed ${Number.isInteger(bits) ? bits : bits.toFixed(1)} bits${input.kind === 'f32' ? '' : ` ${input.kind}`}`;
+  }
+  if (encoding.kind === 'dense') return encoding.type;
+  const name = encoding.kind === 'affine' ? `int${encoding.bits}` : `${encoding.scheme}${encoding.bits}`;
+  const group = encoding.rowsPerGroup === 1 ? 'row' : encoding.rowsPerGroup === shape[0] ? 'tensor' : 'gate';
+  return `${name}/${group}${input.kind === 'f32' ? '' : ` ${input.kind}`}`;
+}
+
+function warningsFor(gates: readonly Settled[]): string[] {
+  const unchanged = 'the file shrinks, memory and speed do not change';
+  const out = new Set<string>();
+  for (const { scheme, bits, operand } of gates) {
+    if (scheme === 'f16') out.add(`float16 weights are decoded to float32 at load: ${unchanged}`);
+    else if (scheme !== 'linear' && bits > 4) out.add(`${scheme} above 4 bits is decoded to float32 at load: ${unchanged}`);
+    else if (operand === 'f32') out.add('float32 operands use float kernels: smaller, but hardly faster');
+  }
+  return [...out];
+}
