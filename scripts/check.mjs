@@ -5,7 +5,10 @@ import { at, root } from './lib/files.mjs';
 
 const checks = [
   { name: 'types', args: [at('node_modules/typescript/bin/tsc'), '-b', '--pretty', 'false'] },
-  { name: 'lint and format', args: [at('node_modules/@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.'] },
+  {
+    name: 'lint and format',
+    args: [at('node_modules/@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '--max-diagnostics=50', '.'],
+  },
   {
     name: 'unused code',
     args: [at('node_modules/knip/bin/knip.js'), '--no-progress', '--treat-config-hints-as-errors'],

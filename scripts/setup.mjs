@@ -2,7 +2,7 @@
 // of package.json begins with it; it is silent when nothing is to do.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { at, hashOf, readStamp, root, writeStamp } from './lib/files.mjs';
+import { at, root } from './lib/files.mjs';
 
 checkNode();
 installIfChanged();
@@ -18,12 +18,22 @@ function checkNode() {
 }
 
 function installIfChanged() {
-  const lock = hashOf(['package-lock.json', 'package.json']);
-  if (existsSync(at('node_modules/.package-lock.json')) && readStamp('install') === lock) return;
+  if (isInstalled()) return;
   console.error('Installing the dependencies (npm ci) …');
   const options = ['--no-audit', '--no-fund', '--loglevel=error'];
   run('npm', ['ci', ...options], { shell: process.platform === 'win32' });
-  writeStamp('install', lock);
+}
+
+/** npm writes down what it installed: it must be what the lock file asks for, other platforms' packages aside. */
+function isInstalled() {
+  if (!existsSync(at('node_modules/.package-lock.json'))) return false;
+  const packagesOf = (path) => JSON.parse(readFileSync(at(path), 'utf8')).packages;
+  const installed = packagesOf('node_modules/.package-lock.json');
+  return Object.entries(packagesOf('package-lock.json')).every(([path, { version, link, optional, devOptional }]) => {
+    if (!path.startsWith('node_modules/') || link) return true;
+    const found = installed[path];
+    return found ? found.version === version : Boolean(optional || devOptional);
+  });
 }
 
 function run(command, args, options = {}) {

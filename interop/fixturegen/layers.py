@@ -24,7 +24,7 @@ ACTIVATIONS = [
 def dense():
     """Dense with every activation, on steps and on vectors, with and without bias."""
     b = Branches("dense")
-    x = b.input(numbers("dense", 3, 4))
+    x = b.input(numbers("dense", 2, 4))
     steps = b.input(numbers("dense-steps", 2, 6, 3))
     for activation in ACTIVATIONS:
         b.add(Dense(7, activation, name=activation)(x))
@@ -206,7 +206,7 @@ def training_layers():
 
 @case("mask-flow")
 def mask_flow():
-    """Which layers hand a mask on, and which lose it, seen by a GRU after them."""
+    """Which layers hand a mask on, and which lose it, seen by one GRU after all of them."""
     b = Branches("mask-flow")
     masked = Masking(name="masking")(b.input(padded("mask-flow", 3, 6, 4)))
     plain = b.input(numbers("mask-flow-plain", 3, 6, 4))
@@ -214,23 +214,23 @@ def mask_flow():
         b.input(ids("mask-flow-ids", 3, 6, size=9)[[2, 0, 1]]))
     through = [
         Dense(4), Activation("tanh"), Dropout(0.3), SpatialDropout1D(0.3), GaussianNoise(0.1),
-        BatchNormalization(), LayerNormalization(), LeakyReLU(), TimeDistributed(Dense(3)),
+        BatchNormalization(), LayerNormalization(), LeakyReLU(), TimeDistributed(Dense(4)),
         Conv1D(4, 3, padding="same"), Reshape((6, 4)), MaxPooling1D(1), Permute((1, 2)),
-        LSTM(4, return_sequences=True), Bidirectional(GRU(3, return_sequences=True)),
+        LSTM(4, return_sequences=True), Bidirectional(GRU(2, return_sequences=True)),
         LSTM(4, return_sequences=True, zero_output_for_mask=True), ZeroPadding1D(0),
         Rescaling(2.0), UnitNormalization()]
+    after = GRU(3, return_sequences=True, name="after")
+    wide = GRU(3, name="after-concat")
     for layer in through:
-        b.add(GRU(3, return_sequences=True, name=f"after-{layer.name}")(layer(masked)))
+        b.add(after(layer(masked)))
     for name, pair in [("masked-plain", [masked, plain]), ("plain-masked", [plain, masked]),
                        ("masked-words", [masked, words])]:
-        b.add(GRU(3, name=f"after-add-{name}")(Add(name=f"add-{name}")(pair)))
-        b.add(GRU(3, name=f"after-concat-{name}")(Concatenate(name=f"concat-{name}")(pair)))
-    b.add(GRU(3, name="after-concat-steps")(
-        Concatenate(axis=1, name="concat-steps")([masked, words])))
+        b.add(after(Add(name=f"add-{name}")(pair)))
+        b.add(wide(Concatenate(name=f"concat-{name}")(pair)))
+    b.add(after(Concatenate(axis=1, name="concat-steps")([masked, words])))
     b.add(GlobalAveragePooling1D(name="average")(
         LSTM(4, return_sequences=True, name="before-average")(masked)))
-    b.add(GRU(3, name="after-repeat")(RepeatVector(3, name="repeat")(
-        LSTM(4, name="before-repeat")(masked))))
+    b.add(after(RepeatVector(3, name="repeat")(LSTM(4, name="before-repeat")(masked))))
     return b.case()
 
 

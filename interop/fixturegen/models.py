@@ -53,7 +53,7 @@ def nested():
     head = keras.Model([first, second], [added, Dense(2, name="two")(added)], name="head")
     b.add(*head([y, z]))
     inner = keras.Sequential([keras.Input((6,)), Dense(4, "relu", name="dense")], name="inner")
-    outer = keras.Sequential([keras.Input((6,)), inner, Dense(3, name="dense")], name="outer")
+    outer = keras.Sequential([keras.Input((6,)), inner, Dense(3, name="last")], name="outer")
     b.add(outer(y))
     b.add(TimeDistributed(keras.Sequential(
         [keras.Input((3,)), Dense(4, "tanh", name="dense")], name="each"), name="steps")(left))

@@ -26,27 +26,23 @@ RECURRENT_ACTIVATIONS = ["sigmoid", "hard_sigmoid", "tanh", "relu", "linear"]
 def options(family, bidirectional):
     """Return all combinations of the structural options of one family.
 
-    To keep the files small only plain LSTM and GRU have own weights for masked
-    input; elsewhere one layer is called twice, with plain and masked input.
+    Every layer is called twice, with plain and with masked input: each layer of
+    an HDF5 file costs some 5 kB.
     """
     make, _ = FAMILIES[family]
     b = Branches(f"{family}-bidirectional" if bidirectional else family)
     plain = b.input(numbers("plain", 3, 6, 4), "plain")
     masked = Masking(name="masking")(b.input(padded("padded", 3, 6, 4), "padded"))
-    own = not bidirectional and family in ("lstm", "gru")
-    for flags in product([False, True], repeat=4 if own else 3):
-        words = ["no_bias", "sequences", "backwards", "masked"]
-        name = "-".join(["rnn", *(word for word, flag in zip(words, flags) if flag)])
-        settings = {"use_bias": not flags[0], "return_sequences": flags[1]}
-        layer = make(5, **settings, go_backwards=flags[2], name=name)
+    for no_bias, sequences, backwards in product([False, True], repeat=3):
+        words = {"no_bias": no_bias, "sequences": sequences, "backwards": backwards}
+        name = "-".join(["rnn", *(word for word, flag in words.items() if flag)])
+        settings = {"use_bias": not no_bias, "return_sequences": sequences}
+        layer = make(5, **settings, go_backwards=backwards, name=name)
         if bidirectional:
             # Keras 3 cannot turn a backward layer round itself.
-            other = None if KERAS2 or not flags[2] else make(5, **settings, name=f"{name}-other")
+            other = None if KERAS2 or not backwards else make(5, **settings, name=f"{name}-other")
             layer = Bidirectional(layer, backward_layer=other, name=f"bi-{name}")
-        if own:
-            b.add(layer(masked if flags[3] else plain))
-        else:
-            b.add(layer(plain), layer(masked))
+        b.add(layer(plain), layer(masked))
     return b.case()
 
 
@@ -116,27 +112,27 @@ def states():
         initial = [b.input(numbers(f"{family}-{i}", 3, 5), f"{family}-{'hc'[i]}")
                    for i in range(count)]
         name = family.replace("-", "_")
-        b.add(make(5, return_state=True, name=f"{name}_state")(x))
-        b.add(make(5, return_sequences=True, return_state=True, name=f"{name}_both")(masked))
-        b.add(make(5, name=f"{name}_initial")(x, initial_state=initial))
         b.add(make(5, return_sequences=True, return_state=True, go_backwards=True,
                    name=f"{name}_all")(masked, initial_state=initial))
-        _, *passed = make(5, return_state=True, name=f"{name}_from")(x)
-        b.add(make(5, name=f"{name}_to")(masked, initial_state=passed))
+        last, *passed = make(5, return_state=True, name=f"{name}_state")(x)
+        b.add(last, *passed)
+        initial_layer = make(5, name=f"{name}_initial")
+        b.add(initial_layer(x, initial_state=initial),
+              initial_layer(masked, initial_state=passed))
     return b.case()
 
 
 @case("implementations")
 def implementations():
-    """implementation 1 and 2, and unroll."""
+    """implementation 1 (2 is the default), and unroll."""
     b = Branches("implementations")
     x = b.input(numbers("implementations", 2, 6, 3))
     masked = Masking(name="masking")(b.input(padded("implementations-padded", 2, 6, 3)))
     for family in ["lstm", "gru", "gru-reset-before"]:
         make, _ = FAMILIES[family]
-        for implementation in [1, 2]:
-            b.add(make(5, implementation=implementation, name=f"{family}-{implementation}")(x))
-        b.add(make(5, unroll=True, return_sequences=True, name=f"{family}-unroll")(masked))
+        b.add(make(5, implementation=1, name=f"{family}-1")(x))
+        b.add(make(5, implementation=2, unroll=True, return_sequences=True,
+                   name=f"{family}-unroll")(masked))
     return b.case()
 
 
@@ -152,11 +148,11 @@ def masks():
         "other": Masking(-1.0, name="mask-other")(other),
         "embedding": Embedding(9, 4, mask_zero=True, name="embedding")(words),
     }
-    for name, tensor in masked.items():
-        b.add(tensor)
-        b.add(LSTM(5, return_sequences=True, name=f"lstm-{name}")(tensor))
-        b.add(GRU(5, name=f"gru-{name}")(tensor))
-        b.add(SimpleRNN(5, return_sequences=True, go_backwards=True, name=f"rnn-{name}")(tensor))
+    lstm = LSTM(5, return_sequences=True, name="lstm")
+    gru = GRU(5, name="gru")
+    rnn = SimpleRNN(5, return_sequences=True, go_backwards=True, name="rnn")
+    for tensor in masked.values():
+        b.add(tensor, lstm(tensor), gru(tensor), rnn(tensor))
     for family, (make, _) in FAMILIES.items():
         b.add(make(5, return_sequences=True, zero_output_for_mask=True,
                    name=f"{family}-zero-output")(masked["other"]))
@@ -177,18 +173,19 @@ def stacks():
     b = Branches("stacks")
     x = b.input(numbers("stacks", 2, 7, 3))
     masked = Masking(name="masking")(b.input(padded("stacks-padded", 2, 7, 3)))
+    stack = [LSTM(6, return_sequences=True, name="lstm"), GRU(5, return_sequences=True, name="gru"),
+             SimpleRNN(7, name="rnn"), Dense(3, "softmax", name="dense")]
+    both = [Bidirectional(LSTM(5, return_sequences=True), name="bi-lstm"),
+            Bidirectional(GRU(6), name="bi-gru")]
+    back = [LSTM(5, return_sequences=True, go_backwards=True, name=f"back-{i}") for i in range(2)]
+    skip = [LSTM(5, return_sequences=True, name="skip-from"), LSTM(5, name="skip-to")]
     for name, tensor in [("plain", x), ("masked", masked)]:
-        y = LSTM(6, return_sequences=True, name=f"{name}-1")(tensor)
-        y = GRU(5, return_sequences=True, name=f"{name}-2")(y)
-        y = SimpleRNN(7, name=f"{name}-3")(y)
-        b.add(Dense(3, "softmax", name=f"{name}-dense")(y))
-        y = Bidirectional(LSTM(5, return_sequences=True), name=f"{name}-bi-1")(tensor)
-        b.add(Bidirectional(GRU(6), name=f"{name}-bi-2")(y))
-        y = LSTM(5, return_sequences=True, go_backwards=True, name=f"{name}-back-1")(tensor)
-        b.add(LSTM(5, return_sequences=True, go_backwards=True, name=f"{name}-back-2")(y))
-        y = LSTM(5, return_sequences=True, name=f"{name}-skip-1")(tensor)
-        y = Concatenate(name=f"{name}-concat")([tensor, y])
-        b.add(LSTM(5, name=f"{name}-skip-2")(y))
+        for layers in [stack, both, back]:
+            y = tensor
+            for layer in layers:
+                y = layer(y)
+            b.add(y)
+        b.add(skip[1](Concatenate(name=f"skip-{name}")([tensor, skip[0](tensor)])))
     return b.case()
 
 

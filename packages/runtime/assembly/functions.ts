@@ -1,10 +1,11 @@
 import { clamp, erf4, exp4, log1p4, log4, sigmoid4, splat, tanh4 } from './activations';
 import { geluCubic, sqrtHalf, sqrtTwoOverPi } from './generated/coefficients';
 import { Fn } from './generated/functions';
+import { half, one } from './lanes';
 
 @inline
 function expMinusOne(x: v128): v128 {
-  return f32x4.sub(exp4(x), splat(1));
+  return f32x4.sub(exp4(x), one);
 }
 
 /** x > 0 ? x : y */
@@ -16,16 +17,16 @@ function positiveOr(x: v128, y: v128): v128 {
 @inline
 function geluTanh(x: v128): v128 {
   const a = f32x4.pmax(x, splat(-16));
-  const cubic = f32x4.mul(splat(geluCubic), f32x4.mul(f32x4.mul(a, a), a));
-  const t = tanh4(f32x4.mul(splat(sqrtTwoOverPi), f32x4.add(a, cubic)));
-  return f32x4.mul(f32x4.mul(splat(0.5), a), f32x4.add(splat(1), t));
+  const cubic = f32x4.mul(geluCubic, f32x4.mul(f32x4.mul(a, a), a));
+  const t = tanh4(f32x4.mul(sqrtTwoOverPi, f32x4.add(a, cubic)));
+  return f32x4.mul(f32x4.mul(half, a), f32x4.add(one, t));
 }
 
 @inline
 function gelu(x: v128): v128 {
   const a = f32x4.pmax(x, splat(-16));
-  const t = erf4(f32x4.mul(a, splat(sqrtHalf)));
-  return f32x4.mul(f32x4.mul(splat(0.5), a), f32x4.add(splat(1), t));
+  const t = erf4(f32x4.mul(a, sqrtHalf));
+  return f32x4.mul(f32x4.mul(half, a), f32x4.add(one, t));
 }
 
 @inline
@@ -39,7 +40,7 @@ function mish(x: v128): v128 {
 @inline
 function swish(x: v128): v128 {
   const a = f32x4.pmax(x, splat(-87));
-  return f32x4.div(a, f32x4.add(splat(1), exp4(f32x4.neg(a))));
+  return f32x4.div(a, f32x4.add(one, exp4(f32x4.neg(a))));
 }
 
 @inline
@@ -56,7 +57,7 @@ function relu(x: v128, slope: f32, max: f32, threshold: f32): v128 {
 
 @inline
 function hardSigmoid(x: v128, alpha: f32, beta: f32): v128 {
-  return clamp(f32x4.add(f32x4.mul(splat(alpha), x), splat(beta)), splat(0), splat(1));
+  return clamp(f32x4.add(f32x4.mul(splat(alpha), x), splat(beta)), splat(0), one);
 }
 
 /** Four lanes of function number `kind`. */
@@ -77,7 +78,7 @@ export function applyFunction(kind: i32, x: v128, p0: f32, p1: f32, p2: f32): v1
     case Fn.softplus:
       return softplus(x);
     case Fn.softsign:
-      return f32x4.div(x, f32x4.add(splat(1), f32x4.abs(x)));
+      return f32x4.div(x, f32x4.add(one, f32x4.abs(x)));
     case Fn.exp:
       return exp4(x);
     case Fn.log:
@@ -101,9 +102,9 @@ export function applyFunction(kind: i32, x: v128, p0: f32, p1: f32, p2: f32): v1
     case Fn.sqrt:
       return f32x4.sqrt(x);
     case Fn.reciprocal:
-      return f32x4.div(splat(1), x);
+      return f32x4.div(one, x);
     case Fn.oneMinus:
-      return f32x4.sub(splat(1), x);
+      return f32x4.sub(one, x);
     case Fn.clip:
       return clamp(x, splat(p0), splat(p1));
     case Fn.affine:

@@ -30,18 +30,20 @@ export function functionSource(names) {
   return `${header}export namespace Fn {\n${lines.join('\n')}\n}\n`;
 }
 
-/** A polynomial as an unrolled Horner scheme over four lanes, a number as a float constant. */
+/**
+ * A polynomial as an unrolled Horner scheme over four lanes, a number as four lanes of it (as an int where it is bits).
+ */
 export function coefficientSource(coefficients) {
+  const lanes = (name, value) => `export const ${name}: v128 = lanes(${value});`;
   const polynomial = (name, c) => {
-    const steps = c
-      .slice(0, -1)
-      .reverse()
-      .map((value) => `  y = f32x4.add(f32x4.mul(y, x), f32x4.splat(${value}));`);
+    const last = c.length - 1;
+    const steps = c.slice(0, -1).map((_, i) => `  y = f32x4.add(f32x4.mul(y, x), ${name}${i});`);
     return [
+      ...c.map((value, i) => lanes(`${name}${i}`, value)),
       '@inline',
       `export function ${name}(x: v128): v128 {`,
-      `  let y = f32x4.splat(${c.at(-1)});`,
-      ...steps,
+      `  let y = ${name}${last};`,
+      ...steps.reverse(),
       '  return y;',
       '}',
     ].join('\n');
@@ -49,13 +51,14 @@ export function coefficientSource(coefficients) {
   const parts = Object.entries(coefficients).flatMap(([name, value]) => {
     if (Array.isArray(value)) return [polynomial(`${name}P`, value)];
     if (typeof value === 'number') {
-      return [`export const ${name}: ${name.endsWith('Bits') ? 'i32' : 'f32'} = ${value};`];
+      return name.endsWith('Bits') ? [`export const ${name}: i32 = ${value};`] : [lanes(name, value)];
     }
     return [
-      `export const ${name}Clamp: f32 = ${value.clamp};`,
+      lanes(`${name}Low`, -value.clamp),
+      lanes(`${name}High`, value.clamp),
       polynomial(`${name}P`, value.p),
       polynomial(`${name}Q`, value.q),
     ];
   });
-  return `${header}${parts.join('\n')}\n`;
+  return `${header}import { lanes } from '../lanes';\n${parts.join('\n')}\n`;
 }

@@ -1,0 +1,2 @@
+export * from './compress/index.ts';
+export * from './recipe/index.ts';

@@ -1,0 +1,43 @@
+import type { Model } from '@gatefold/runtime';
+import { type PassContext, type PassResult, quantize, type QuantizeOptions } from '../compress/index.ts';
+import type { Recipe, RecipeStep } from './schema.ts';
+
+/** What one step did. */
+export interface StepOutcome extends PassResult {
+  readonly pass: RecipeStep['pass'];
+}
+
+/** Removes the keys that are undefined: options mean the same whether absent or undefined. */
+function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
+}
+
+function runStep(model: Model, { pass, ...options }: RecipeStep, context: PassContext): StepOutcome {
+  const settings = given({ ...options, mixed: options.mixed?.map(given) }) as QuantizeOptions;
+  return { pass, ...quantize(model, settings, context) };
+}
+
+/**
+ * Runs the steps one after the other. The recipe is recorded in the model's metadata, after those that made the model
+ * what it was. `onStep` sees every intermediate model (for evaluation between steps) and may be asynchronous.
+ */
+export async function runRecipe(
+  model: Model,
+  recipe: Recipe,
+  context: PassContext = {},
+  onStep?: (outcome: StepOutcome, index: number) => void | Promise<void>,
+): Promise<{ model: Model; steps: readonly StepOutcome[] }> {
+  const steps: StepOutcome[] = [];
+  let current = model;
+  for (const [index, step] of recipe.steps.entries()) {
+    context.signal?.throwIfAborted();
+    const outcome = runStep(current, step, context);
+    current = outcome.model;
+    steps.push(outcome);
+    await onStep?.(outcome, index);
+  }
+  const earlier = Array.isArray(model.metadata.recipes) ? model.metadata.recipes : [];
+  const recipes = [...earlier, JSON.parse(JSON.stringify(recipe))];
+  return { model: { ...current, metadata: { ...current.metadata, recipes } }, steps };
+}

@@ -1,0 +1,65 @@
+import { fail } from '@gatefold/runtime';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+
+const setting = {
+  bits: z.int().min(1).max(16).optional(),
+  scheme: z.enum(['linear', 'log', 'pow2', 'codebook', 'f16']).optional(),
+  rounding: z.enum(['nearest', 'floor']).optional(),
+  symmetric: z.boolean().optional(),
+  granularity: z.enum(['tensor', 'gate', 'row']).optional(),
+  clip: z.enum(['max', 'mse']).optional(),
+  scales: z.enum(['f32', 'f16']).optional(),
+  operand: z.enum(['u7', 'u14', 'f32']).optional(),
+  operandScale: z.enum(['auto', 'dynamic', 'static']).optional(),
+};
+
+/** Options of the quantize pass as recipes and the command line give them. */
+export const quantizeSchema = z.strictObject({
+  ...setting,
+  vectors: z.enum(['f32', 'f16']).optional(),
+  biasCorrection: z.boolean().optional(),
+  target: z.array(z.string()).optional(),
+  mixed: z.array(z.strictObject({ target: z.string(), ...setting })).optional(),
+});
+
+/** One step of a recipe: a pass and its options. */
+export const stepSchema = z.discriminatedUnion('pass', [quantizeSchema.extend({ pass: z.literal('quantize') })]);
+
+/** A chain of passes; versioned, because recipes travel inside files. */
+export const recipeSchema = z.strictObject({
+  version: z.literal(1),
+  name: z.string().optional(),
+  description: z.string().optional(),
+  steps: z.array(stepSchema).min(1),
+});
+
+export type Recipe = z.infer<typeof recipeSchema>;
+export type RecipeStep = z.infer<typeof stepSchema>;
+
+/** The recipe format as JSON Schema, for editors and docs. */
+export function recipeJsonSchema(): unknown {
+  return z.toJSONSchema(recipeSchema);
+}
+
+/**
+ * Reads a recipe from YAML or JSON text.
+ * @throws RECIPE_INVALID with the place in the document
+ */
+export function parseRecipe(text: string, place = 'recipe'): Recipe {
+  const document = parseDocument(text);
+  const [problem] = document.errors;
+  if (problem) fail('RECIPE_INVALID', 'the recipe is not YAML or JSON', { place, found: problem.message });
+  return checkRecipe(document.toJS({ maxAliasCount: 100 }), place);
+}
+
+/** @throws RECIPE_INVALID */
+export function checkRecipe(value: unknown, place = 'recipe'): Recipe {
+  const result = recipeSchema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  return fail('RECIPE_INVALID', issue?.message ?? 'the recipe does not match its schema', {
+    place: [place, ...(issue?.path ?? [])].join('.'),
+    hint: 'the schema is printed by `gatefold compress --schema`',
+  });
+}

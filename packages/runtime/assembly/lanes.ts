@@ -1,0 +1,12 @@
+/**
+ * Four lanes of a constant, for a global. V8 builds a constant anew wherever it stands, in three instructions even
+ * inside a loop; a variable it keeps or loads in one. So the constants must not look constant: they are mixed with the
+ * first bytes of the memory, which are zeros when a module is instantiated.
+ */
+export function lanes(value: f32): v128 {
+  return v128.xor(f32x4.splat(value), v128.load(0));
+}
+
+export const minusOne: v128 = lanes(-1);
+export const half: v128 = lanes(0.5);
+export const one: v128 = lanes(1);
