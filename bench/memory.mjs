@@ -1,6 +1,7 @@
 // No allocation per step: heap growth over a million steps. Run with: node --expose-gc bench/memory.mjs
-import { createSession } from '../packages/runtime/dist/index.js';
+
 import { quantize } from '../packages/gatefold/dist/index.js';
+import { createSession } from '../packages/runtime/dist/index.js';
 import { gatefoldModel } from './contenders/gatefold.mjs';
 import { makeInput, makeLayer } from './lib/weights.mjs';
 
@@ -23,7 +24,9 @@ for (const cell of ['lstm', 'gru']) {
     // Below one byte per ten steps there is nothing that a step allocates: what is left is the engine's own housekeeping.
     const clean = peak < total / 10;
     failed ||= !clean;
-    console.log(`${cell} ${bits} bits: heap ${peak} bytes after ${total} steps (${kept} after collection): ${clean ? 'none per step' : 'ALLOCATES'}`);
+    console.log(
+      `${cell} ${bits} bits: heap ${peak} bytes after ${total} steps (${kept} after collection): ${clean ? 'none per step' : 'ALLOCATES'}`,
+    );
   }
 }
 process.exit(failed ? 1 : 0);

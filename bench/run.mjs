@@ -1,8 +1,9 @@
 // Gatefold's engines beside other runtimes on the same weights: interleaved in one process, one thread each.
+
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
 import { measure } from './lib/measure.mjs';
 import { currentNode } from './lib/node.mjs';
@@ -24,12 +25,18 @@ const { values: options } = parseArgs({
 if (!existsSync(`${here}node_modules/onnxruntime-web`)) {
   console.error('Installing the peers into bench/ …');
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: here, env, stdio: 'inherit' });
+  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: here,
+    env,
+    stdio: 'inherit',
+  });
   if (status !== 0) process.exit(1);
 }
 if (options.node === 'current') {
   const rest = process.argv.slice(2).filter((argument, i, all) => argument !== '--node' && all[i - 1] !== '--node');
-  process.exit(spawnSync(currentNode(here), [fileURLToPath(import.meta.url), ...rest], { stdio: 'inherit' }).status ?? 1);
+  process.exit(
+    spawnSync(currentNode(here), [fileURLToPath(import.meta.url), ...rest], { stdio: 'inherit' }).status ?? 1,
+  );
 }
 
 const sizes = (options.quick ? '128,256' : options.sizes).split(',').map(Number);
@@ -38,7 +45,12 @@ const environment = { node: process.version, cpu: cpus()[0].model, date: new Dat
 const rows = [];
 for (const cell of cells) {
   for (const units of sizes) {
-    const measured = await measure({ cell, units, rounds: options.quick ? 3 : Number(options.rounds), only: options.only?.split(',') });
+    const measured = await measure({
+      cell,
+      units,
+      rounds: options.quick ? 3 : Number(options.rounds),
+      only: options.only?.split(','),
+    });
     rows.push(...measured);
     if (!options.json) console.log(table(measured, environment));
   }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import * as runtime from '../../packages/runtime/dist/index.js';
 import { quantize } from '../../packages/gatefold/dist/index.js';
+import * as runtime from '../../packages/runtime/dist/index.js';
 import { gatesOf } from '../lib/weights.mjs';
 
 const { version } = JSON.parse(readFileSync(new URL('../../packages/runtime/package.json', import.meta.url)));
@@ -14,7 +14,9 @@ export function gatefoldModel(layer) {
   return {
     name: `${cell}${H}`,
     metadata: {},
-    weights: Object.fromEntries(roles.map((role) => [role, weight(layer[role], role === 'W' || role === 'U' ? [rows, H] : [rows])])),
+    weights: Object.fromEntries(
+      roles.map((role) => [role, weight(layer[role], role === 'W' || role === 'U' ? [rows, H] : [rows])]),
+    ),
     graphs: {
       main: {
         inputs: [{ name: 'x', shape: ['batch', 'time', H], dtype: 'float32' }],

@@ -9,12 +9,14 @@ const steps = 100;
 export async function measure({ cell, units, rounds, only }) {
   const layer = makeLayer(cell, units);
   const contenders = [...gatefold, ...onnxruntime, ...tfjs].filter(
-    ({ name, unavailable }) => unavailable(layer) === undefined && (only === undefined || only.some((part) => name.includes(part))),
+    ({ name, unavailable }) =>
+      unavailable(layer) === undefined && (only === undefined || only.some((part) => name.includes(part))),
   );
   const xs = makeInput(units, steps);
   const x = xs.subarray(0, units);
   const running = [];
-  for (const contender of contenders) running.push({ ...contender, layer: await contender.load(layer), one: [], many: [] });
+  for (const contender of contenders)
+    running.push({ ...contender, layer: await contender.load(layer), one: [], many: [] });
   await checkAgreement(running, xs, units);
   // Enough calls per round that a round takes some 15 ms, found once per contender while warming up.
   for (const contender of running) {

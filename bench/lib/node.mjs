@@ -6,7 +6,11 @@ export function currentNode(folder) {
   const prefix = `${folder}node_modules/.cache/node`;
   const binary = `${prefix}/node_modules/node/bin/node`;
   if (!existsSync(binary)) {
-    const { status } = spawnSync('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', prefix, 'node@26'], { stdio: 'inherit' });
+    const { status } = spawnSync(
+      'npm',
+      ['install', '--no-save', '--no-audit', '--no-fund', '--prefix', prefix, 'node@26'],
+      { stdio: 'inherit' },
+    );
     if (status !== 0 || !existsSync(binary)) throw new Error('a current Node could not be installed');
   }
   return binary;

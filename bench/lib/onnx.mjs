@@ -81,13 +81,31 @@ export function onnxModel(layer, type) {
   const outputs = [port(12, 'Y', ['time', 1, 1, H]), ...finals.map((name) => port(12, name, [1, 1, H]))];
   const names = (field, list) => list.map((name) => bytes(field, name));
   if (type === 'float32') {
-    const node = message(1, ...names(1, ['X', 'W', 'R', 'B', '', ...states]), ...names(2, ['Y', ...finals]), bytes(4, cell.toUpperCase()), ...attributes);
-    return model(node, [tensor('W', 'float', [1, G * H, H], W), tensor('R', 'float', [1, G * H, H], R), bias], inputs, outputs);
+    const node = message(
+      1,
+      ...names(1, ['X', 'W', 'R', 'B', '', ...states]),
+      ...names(2, ['Y', ...finals]),
+      bytes(4, cell.toUpperCase()),
+      ...attributes,
+    );
+    return model(
+      node,
+      [tensor('W', 'float', [1, G * H, H], W), tensor('R', 'float', [1, G * H, H], R), bias],
+      inputs,
+      outputs,
+    );
   }
   const w = quantized(layer, W);
   const r = quantized(layer, R);
   const parameters = ['X', 'W', 'R', 'B', '', ...states, '', 'Ws', 'Wz', 'Rs', 'Rz'];
-  const node = message(1, ...names(1, parameters), ...names(2, ['Y', ...finals]), bytes(4, 'DynamicQuantizeLSTM'), ...attributes, bytes(7, 'com.microsoft'));
+  const node = message(
+    1,
+    ...names(1, parameters),
+    ...names(2, ['Y', ...finals]),
+    bytes(4, 'DynamicQuantizeLSTM'),
+    ...attributes,
+    bytes(7, 'com.microsoft'),
+  );
   const zero = new Int8Array(1);
   return model(
     node,

@@ -28,17 +28,36 @@ export function targets(rows) {
     const web = at(rows, 'lstm', H, 'onnxruntime-web', 'float32');
     const node = at(rows, 'lstm', H, 'onnxruntime-node', 'float32');
     const float = at(rows, 'lstm', H, 'gatefold simd128', 'float32');
-    const claim = (text, ratio, wanted) => out.push({ text: `LSTM ${H}: ${text}: ${ratio.toFixed(2)}× (wanted ${wanted}×)`, ratio, wanted, reached: ratio >= wanted });
+    const claim = (text, ratio, wanted) =>
+      out.push({
+        text: `LSTM ${H}: ${text}: ${ratio.toFixed(2)}× (wanted ${wanted}×)`,
+        ratio,
+        wanted,
+        reached: ratio >= wanted,
+      });
     if (!web || !float) continue;
     claim('float32, 100 steps per call, against onnxruntime-web float32', web.manySteps / float.manySteps, 1);
-    for (const [engine, many, small, middle] of [['simd128', 1.8, 5, 2.5], ['relaxed', 3.5, 9, 5]]) {
+    for (const [engine, many, small, middle] of [
+      ['simd128', 1.8, 5, 2.5],
+      ['relaxed', 3.5, 9, 5],
+    ]) {
       const int8 = at(rows, 'lstm', H, `gatefold ${engine}`, 'int8');
       if (!int8) continue;
-      if (H >= 128) claim(`int8 ${engine}, 100 steps per call, against onnxruntime-web float32`, web.manySteps / int8.manySteps, many);
+      if (H >= 128)
+        claim(
+          `int8 ${engine}, 100 steps per call, against onnxruntime-web float32`,
+          web.manySteps / int8.manySteps,
+          many,
+        );
       if (H > 256) continue;
       const wanted = H <= 128 ? small : middle;
       claim(`int8 ${engine}, one step per call, against onnxruntime-web float32`, web.oneStep / int8.oneStep, wanted);
-      if (node) claim(`int8 ${engine}, one step per call, against onnxruntime-node float32`, node.oneStep / int8.oneStep, wanted);
+      if (node)
+        claim(
+          `int8 ${engine}, one step per call, against onnxruntime-node float32`,
+          node.oneStep / int8.oneStep,
+          wanted,
+        );
     }
   }
   return out;

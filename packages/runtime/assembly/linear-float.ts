@@ -3,8 +3,8 @@ import { LinearCodes, LinearF32 } from './generated/opcodes';
 import { address, base, int, rowCount, stride } from './operands';
 
 // y = W·x with a float32 operand. A strip is 16 rows of W, lying column by column; each of its lanes sums over the
-// columns in order. Several rows of x share each load of W: a tile of four rows by eight outputs has eight sums, the most that
-// all engines keep in registers.
+// columns in order. Eight vectors of sums hide the latency of the addition and still stay in registers: one row of x by
+// two strips, two rows by one strip, or, where each weight must first be made a float, four rows by half a strip.
 
 /** What W is stored as. */
 const FLOAT = 0;
@@ -87,7 +87,81 @@ function row16(kind: i32, w: usize, x: usize, k: i32, dst: usize, add: usize): v
   finish(kind, s3, xSum, 48, dst, add);
 }
 
-/** Four rows of x, eight outputs: half 0 or 1 of the strip. */
+/** One row of x, float weights of two strips. */
+function row32(w: usize, x: usize, k: i32, dst: usize, add: usize): void {
+  let s0 = splat(0);
+  let s1 = splat(0);
+  let s2 = splat(0);
+  let s3 = splat(0);
+  let t0 = splat(0);
+  let t1 = splat(0);
+  let t2 = splat(0);
+  let t3 = splat(0);
+  const end = x + (<usize>k << 2);
+  let v = w + (<usize>k << 6);
+  for (; x < end; x += 4, w += 64, v += 64) {
+    const a = v128.load_splat<f32>(x);
+    s0 = accumulate(s0, v128.load(w), a);
+    s1 = accumulate(s1, v128.load(w, 16), a);
+    s2 = accumulate(s2, v128.load(w, 32), a);
+    s3 = accumulate(s3, v128.load(w, 48), a);
+    t0 = accumulate(t0, v128.load(v), a);
+    t1 = accumulate(t1, v128.load(v, 16), a);
+    t2 = accumulate(t2, v128.load(v, 32), a);
+    t3 = accumulate(t3, v128.load(v, 48), a);
+  }
+  const none = splat(0);
+  finish(FLOAT, s0, none, 0, dst, add);
+  finish(FLOAT, s1, none, 16, dst, add);
+  finish(FLOAT, s2, none, 32, dst, add);
+  finish(FLOAT, s3, none, 48, dst, add);
+  finish(FLOAT, t0, none, 64, dst, add);
+  finish(FLOAT, t1, none, 80, dst, add);
+  finish(FLOAT, t2, none, 96, dst, add);
+  finish(FLOAT, t3, none, 112, dst, add);
+}
+
+/** Two rows of x, float weights of one strip. */
+function rows2(w: usize, x: usize, step: usize, k: i32, dst: usize, dstStep: usize, add: usize, addStep: usize): void {
+  let a0 = splat(0);
+  let a1 = splat(0);
+  let a2 = splat(0);
+  let a3 = splat(0);
+  let b0 = splat(0);
+  let b1 = splat(0);
+  let b2 = splat(0);
+  let b3 = splat(0);
+  const end = x + (<usize>k << 2);
+  for (; x < end; x += 4, w += 64) {
+    const xa = v128.load_splat<f32>(x);
+    const xb = v128.load_splat<f32>(x + step);
+    let v = v128.load(w);
+    a0 = accumulate(a0, v, xa);
+    b0 = accumulate(b0, v, xb);
+    v = v128.load(w, 16);
+    a1 = accumulate(a1, v, xa);
+    b1 = accumulate(b1, v, xb);
+    v = v128.load(w, 32);
+    a2 = accumulate(a2, v, xa);
+    b2 = accumulate(b2, v, xb);
+    v = v128.load(w, 48);
+    a3 = accumulate(a3, v, xa);
+    b3 = accumulate(b3, v, xb);
+  }
+  const none = splat(0);
+  finish(FLOAT, a0, none, 0, dst, add);
+  finish(FLOAT, a1, none, 16, dst, add);
+  finish(FLOAT, a2, none, 32, dst, add);
+  finish(FLOAT, a3, none, 48, dst, add);
+  dst += dstStep;
+  add += addStep;
+  finish(FLOAT, b0, none, 0, dst, add);
+  finish(FLOAT, b1, none, 16, dst, add);
+  finish(FLOAT, b2, none, 32, dst, add);
+  finish(FLOAT, b3, none, 48, dst, add);
+}
+
+/** Four rows of x, eight outputs of codes: half 0 or 1 of the strip. */
 @inline
 function rows4(kind: i32, half: usize, w: usize, x: usize, step: usize, k: i32, dst: usize, dstStep: usize, add: usize, addStep: usize): void {
   let a0 = splat(0);
@@ -102,18 +176,10 @@ function rows4(kind: i32, half: usize, w: usize, x: usize, step: usize, k: i32, 
   const x2 = x1 + step;
   const x3 = x2 + step;
   const bytes = <usize>k << 2;
-  if (kind == FLOAT) w += 32 * half;
   for (let i: usize = 0; i < bytes; i += 4, w += columnBytes(kind)) {
-    let w0: v128;
-    let w1: v128;
-    if (kind == FLOAT) {
-      w0 = v128.load(w);
-      w1 = v128.load(w, 16);
-    } else {
-      const q = loadCodes(kind, w, 8 * half);
-      w0 = low(q);
-      w1 = high(q);
-    }
+    const q = loadCodes(kind, w, 8 * half);
+    const w0 = low(q);
+    const w1 = high(q);
     let xi = v128.load_splat<f32>(x + i);
     a0 = accumulate(a0, w0, xi);
     a1 = accumulate(a1, w1, xi);
@@ -162,18 +228,34 @@ function linear(kind: i32, pc: usize): void {
   scales = kind == FLOAT ? 0 : address(pc + LinearCodes.scales);
   offsets = kind == FLOAT ? 0 : address(pc + LinearCodes.offsets);
   // Σx is carried by the single-row kernel only.
-  const tiled = offsets == 0 ? rows & ~3 : 0;
-  for (let strips = int(pc + LinearF32.strips); strips > 0; strips--) {
+  const tiled = offsets == 0 ? rows & (kind == FLOAT ? ~1 : ~3) : 0;
+  let strips = int(pc + LinearF32.strips);
+  if (kind == FLOAT && rows == 1) {
+    for (; strips > 1; strips -= 2) {
+      row32(w, src, k, dst, add);
+      w += <usize>k << 7;
+      dst += 128;
+      if (add) add += 128;
+      if (bias) bias += 128;
+    }
+  }
+  for (; strips > 0; strips--) {
     let x = src;
     let y = dst;
     let a = add;
     let row = 0;
-    for (; row < tiled; row += 4) {
-      rows4(kind, 0, w, x, srcStride, k, y, dstStride, a, addStride);
-      rows4(kind, 1, w, x, srcStride, k, y, dstStride, a, addStride);
-      x += 4 * srcStride;
-      y += 4 * dstStride;
-      a += 4 * addStride;
+    while (row < tiled) {
+      const done = kind == FLOAT ? 2 : 4;
+      if (kind == FLOAT) {
+        rows2(w, x, srcStride, k, y, dstStride, a, addStride);
+      } else {
+        rows4(kind, 0, w, x, srcStride, k, y, dstStride, a, addStride);
+        rows4(kind, 1, w, x, srcStride, k, y, dstStride, a, addStride);
+      }
+      row += done;
+      x += done * srcStride;
+      y += done * dstStride;
+      a += done * addStride;
     }
     for (; row < rows; row++) {
       row16(kind, w, x, k, y, a);

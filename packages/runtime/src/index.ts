@@ -1,4 +1,8 @@
+export { type Cell, type CellOptions, cells, type StepOps } from './cells/index.ts';
+export { createSession } from './create-session.ts';
 export * from './encodings/index.ts';
+export type { Engine, Machine } from './engine/types.ts';
+export { bestEngine, relaxedEngine, simd128Engine } from './engine/wasm/index.ts';
 export { type ErrorCode, type ErrorDetail, fail, GatefoldError } from './errors/index.ts';
 export * from './file/index.ts';
 export * from './model/index.ts';
@@ -10,10 +14,15 @@ export {
   isUnitBounded,
   parseActivation,
 } from './numerics/activation.ts';
-export { cells, type Cell, type CellOptions, type StepOps } from './cells/index.ts';
 export { type Inputs, type Numbers, Session, type SessionOptions, Stream } from './session/index.ts';
-export { crc32, float16From, float16To, packBits, roundUp, sameShape, sizeOf, type Tensor, unpackBits } from './tensor/index.ts';
-export type { Engine, Machine } from './engine/types.ts';
-export { bestEngine, relaxedEngine, simd128Engine } from './engine/wasm/index.ts';
-export { createSession } from './create-session.ts';
-
+export {
+  crc32,
+  float16From,
+  float16To,
+  packBits,
+  roundUp,
+  sameShape,
+  sizeOf,
+  type Tensor,
+  unpackBits,
+} from './tensor/index.ts';

@@ -22,7 +22,9 @@ export function summarizeActivations(
   const outputs = [...new Set(values)].map((value) => ({ name: `value:${value}`, value }));
   const watched: Model = { ...model, graphs: { ...model.graphs, [name]: { ...graph, outputs, states: [] } } };
   const session = createSession(watched, { graph: name });
-  const sums = new Map(outputs.map(({ value }) => [value, { sum: new Float64Array(0), rows: 0, low: Infinity, high: -Infinity }]));
+  const sums = new Map(
+    outputs.map(({ value }) => [value, { sum: new Float64Array(0), rows: 0, low: Infinity, high: -Infinity }]),
+  );
   for (const { inputs, batch } of batches) {
     const results = session.run(inputs, { batch });
     for (const { name: port, value } of outputs) {

@@ -15,7 +15,11 @@ export async function readBytes(path: string): Promise<Uint8Array> {
   try {
     const { size } = await stat(path);
     if (size > largestFile) {
-      fail('FILE_TOO_LARGE', 'the file is too large', { place: path, expected: `at most ${largestFile} bytes`, found: `${size}` });
+      fail('FILE_TOO_LARGE', 'the file is too large', {
+        place: path,
+        expected: `at most ${largestFile} bytes`,
+        found: `${size}`,
+      });
     }
     return new Uint8Array(await readFile(path));
   } catch (error) {

@@ -1,3 +1,3 @@
 export { presetByName, presets } from './presets.ts';
 export { runRecipe, type StepOutcome } from './run.ts';
-export { checkRecipe, parseRecipe, type Recipe, recipeJsonSchema, type RecipeStep } from './schema.ts';
+export { checkRecipe, parseRecipe, type Recipe, type RecipeStep, recipeJsonSchema } from './schema.ts';

@@ -13,13 +13,26 @@ export const presets: readonly Recipe[] = [
   preset('int8', 'Eight bits everywhere: about 4 times smaller, several times faster, practically lossless', [
     { pass: 'quantize', bits: 8 },
   ]),
-  preset('int4', 'Four bits per weight, one scale per row: about 7 to 8 times smaller', [{ pass: 'quantize', bits: 4 }]),
+  preset('int4', 'Four bits per weight, one scale per row: about 7 to 8 times smaller', [
+    { pass: 'quantize', bits: 4 },
+  ]),
   preset('int4-safe', 'Four bits for the matrices of recurrent layers, eight for all others', [
-    { pass: 'quantize', bits: 4, mixed: [{ target: 'kernel', bits: 8 }, { target: 'table', bits: 8 }] },
+    {
+      pass: 'quantize',
+      bits: 4,
+      mixed: [
+        { target: 'kernel', bits: 8 },
+        { target: 'table', bits: 8 },
+      ],
+    },
   ]),
   preset('int3', 'Three bits per weight: for when size is everything', [{ pass: 'quantize', bits: 3 }]),
-  preset('log4', 'Four-bit logarithmic levels: for weights with long tails', [{ pass: 'quantize', bits: 4, scheme: 'log' }]),
-  preset('codebook4', 'Sixteen levels per gate, fitted to the weights', [{ pass: 'quantize', bits: 4, scheme: 'codebook' }]),
+  preset('log4', 'Four-bit logarithmic levels: for weights with long tails', [
+    { pass: 'quantize', bits: 4, scheme: 'log' },
+  ]),
+  preset('codebook4', 'Sixteen levels per gate, fitted to the weights', [
+    { pass: 'quantize', bits: 4, scheme: 'codebook' },
+  ]),
   preset('f16', 'Half precision: 2 times smaller, decoded to float32 at load', [{ pass: 'quantize', scheme: 'f16' }]),
 ];
 

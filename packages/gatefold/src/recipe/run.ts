@@ -1,5 +1,5 @@
 import type { Model } from '@gatefold/runtime';
-import { type PassContext, type PassResult, quantize, type QuantizeOptions } from '../compress/index.ts';
+import { type PassContext, type PassResult, type QuantizeOptions, quantize } from '../compress/index.ts';
 import type { Recipe, RecipeStep } from './schema.ts';
 
 /** What one step did. */

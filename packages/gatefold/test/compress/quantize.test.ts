@@ -1,10 +1,18 @@
-import { type AffineEncoding, createSession, decode, type LevelsEncoding, type Model, simd128Engine, storedBytes } from '@gatefold/runtime';
+import {
+  type AffineEncoding,
+  createSession,
+  decode,
+  type LevelsEncoding,
+  type Model,
+  simd128Engine,
+  storedBytes,
+} from '@gatefold/runtime';
 import { referenceEngine } from '@gatefold/runtime/reference';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
 import { randomSource, randomValues } from '../../../runtime/test/support/random.ts';
-import { quantize, type QuantizeOptions } from '../../src/compress/index.ts';
+import { type QuantizeOptions, quantize } from '../../src/compress/index.ts';
 
 const model = smallModel(3, cellChoices.lstm!, { features: 7, units: 20 });
 const names = ['cell/W', 'cell/U', 'kernel'];
@@ -56,7 +64,9 @@ describe('linear', () => {
       const { scales } = coded.weights[name]!.encoding as AffineEncoding;
       const columns = before.length / scales.length;
       before.forEach((r, i) => {
-        expect(Math.abs(r - after[i]!)).toBeLessThanOrEqual(scales[Math.floor(i / columns)]! * 0.5001 + 1e-7 * Math.abs(r));
+        expect(Math.abs(r - after[i]!)).toBeLessThanOrEqual(
+          scales[Math.floor(i / columns)]! * 0.5001 + 1e-7 * Math.abs(r),
+        );
       });
     }
   });
@@ -65,7 +75,10 @@ describe('linear', () => {
     for (const symmetric of [true, false]) {
       const error = (clip: 'max' | 'mse') => {
         const { model: coded } = quantize(model, { bits, clip, symmetric });
-        return names.reduce((sum, name) => sum + meanError(decode(model.weights[name]!), decode(coded.weights[name]!)), 0);
+        return names.reduce(
+          (sum, name) => sum + meanError(decode(model.weights[name]!), decode(coded.weights[name]!)),
+          0,
+        );
       };
       expect(error('mse')).toBeLessThan(error('max'));
     }
@@ -129,7 +142,16 @@ const settings: [string, QuantizeOptions][] = [
   ['pow2 3', { bits: 3, scheme: 'pow2' }],
   ['codebook 4', { bits: 4, scheme: 'codebook' }],
   ['f16', { scheme: 'f16' }],
-  ['mixed', { bits: 4, mixed: [{ target: 'U/candidate', bits: 8 }, { target: 'kernel', scheme: 'f16', bits: 16 }] }],
+  [
+    'mixed',
+    {
+      bits: 4,
+      mixed: [
+        { target: 'U/candidate', bits: 8 },
+        { target: 'kernel', scheme: 'f16', bits: 16 },
+      ],
+    },
+  ],
   ['mixed with float gate', { bits: 4, target: ['U/candidate', 'W'] }],
 ];
 
@@ -141,10 +163,19 @@ describe.each(settings)('%s', (_, options) => {
     const y = run(coded, x);
     expect(Array.from(y)).toEqual(Array.from(run(coded, x, referenceEngine)));
     // The decoded weights in float32 are what it means; integer operands add their own steps.
-    const meaning = { ...coded, weights: Object.fromEntries(Object.entries(coded.weights).map(([name, weight]) => [
-      name,
-      { shape: weight.shape, input: { kind: 'f32' }, encoding: { kind: 'dense', type: 'f32', values: decode(weight) } } as const,
-    ])) };
+    const meaning = {
+      ...coded,
+      weights: Object.fromEntries(
+        Object.entries(coded.weights).map(([name, weight]) => [
+          name,
+          {
+            shape: weight.shape,
+            input: { kind: 'f32' },
+            encoding: { kind: 'dense', type: 'f32', values: decode(weight) },
+          } as const,
+        ]),
+      ),
+    };
     const exact = Object.values(coded.weights).every((weight) => weight.input.kind === 'f32');
     const wide = options.operand === 'u14';
     const tolerance = exact ? 2e-5 : wide ? 2e-3 : 0.12;
@@ -168,13 +199,19 @@ it('corrects biases so that the mean output of a layer stays', () => {
   const mean = (m: Model) => run(m, x).reduce((sum, value) => sum + value, 0) / (40 * 3);
   const float = mean(model);
   const plain = Math.abs(mean(quantize(model, options).model) - float);
-  const corrected = Math.abs(mean(quantize(model, { ...options, biasCorrection: true }, { calibration }).model) - float);
+  const corrected = Math.abs(
+    mean(quantize(model, { ...options, biasCorrection: true }, { calibration }).model) - float,
+  );
   expect(corrected).toBeLessThan(plain / 20);
 });
 
 it('takes static scales from calibration, and no zero point where inputs are never negative', () => {
   const x = randomValues(randomSource(5), 7 * 40).map(Math.abs);
-  const { model: coded } = quantize(model, { operandScale: 'static' }, { calibration: () => [{ inputs: { x }, batch: 1 }] });
+  const { model: coded } = quantize(
+    model,
+    { operandScale: 'static' },
+    { calibration: () => [{ inputs: { x }, batch: 1 }] },
+  );
   expect(coded.weights['cell/W']!.input).toEqual({ kind: 'u7', zero: 0, scale: Math.fround(Math.max(...x) / 127) });
   expect(coded.weights['cell/U']!.input).toEqual({ kind: 'u7', zero: 64, scale: Math.fround(1 / 63) });
 });

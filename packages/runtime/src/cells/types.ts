@@ -59,7 +59,12 @@ export interface Cell {
   readonly states: readonly CellState[];
   weights(options: CellOptions): readonly CellWeight[];
   /** One step: `pre` is W·x + b of all gates. Symbols as in the paper named in the cell's file. */
-  step<V extends object>(ops: StepOps<V>, pre: V, state: Readonly<Record<string, V>>, options: CellOptions): StepResult<V>;
+  step<V extends object>(
+    ops: StepOps<V>,
+    pre: V,
+    state: Readonly<Record<string, V>>,
+    options: CellOptions,
+  ): StepResult<V>;
   /** The fused element-wise kernel that computes the same bits as `step` after the recurrent product, where one exists. */
   fused(options: CellOptions): 'lstm' | 'gru' | undefined;
 }

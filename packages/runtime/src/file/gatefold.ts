@@ -3,7 +3,14 @@ import { fail } from '../errors/index.ts';
 import { type Model, validate } from '../model/index.ts';
 import { crc32, sizeOf, utf8Encode } from '../tensor/index.ts';
 import { graphFrom } from './graph.ts';
-import { isObject, isSafetensors, parseObject, readSafetensors, type StoredTensor, writeSafetensors } from './safetensors.ts';
+import {
+  isObject,
+  isSafetensors,
+  parseObject,
+  readSafetensors,
+  type StoredTensor,
+  writeSafetensors,
+} from './safetensors.ts';
 
 /** Version of what stands in the metadata; readers refuse a newer one. */
 export const containerVersion = 1;
@@ -50,11 +57,13 @@ export function writeGatefold(model: Model): Uint8Array {
  */
 export function readGatefold(bytes: Uint8Array): Model {
   const { metadata, tensors } = readSafetensors(bytes);
-  const text = metadata.gatefold ?? fail('FILE_FORMAT', 'a safetensors file without a Gatefold graph', {
-    expected: 'metadata "gatefold"',
-    found: Object.keys(metadata).join(', ') || 'no metadata',
-    hint: 'a plain state dict has no graph: convert it with its architecture first',
-  });
+  const text =
+    metadata.gatefold ??
+    fail('FILE_FORMAT', 'a safetensors file without a Gatefold graph', {
+      expected: 'metadata "gatefold"',
+      found: Object.keys(metadata).join(', ') || 'no metadata',
+      hint: 'a plain state dict has no graph: convert it with its architecture first',
+    });
   const encoded = utf8Encode(text);
   if (hex(crc32(encoded)) !== metadata.crc) {
     fail('FILE_CORRUPT', 'the graph does not match its checksum', { place: '__metadata__.gatefold' });
@@ -93,7 +102,8 @@ function weightFrom(
   if (!isObject(entry)) fail('FILE_CORRUPT', 'malformed weight', { place });
   const shape = entry.shape;
   const wholes = Array.isArray(shape) && shape.length > 0 && shape.every((n) => Number.isSafeInteger(n) && n > 0);
-  if (!wholes || sizeOf(shape as number[]) > 2 ** 31) fail('FILE_CORRUPT', 'malformed shape', { place, found: JSON.stringify(shape) ?? 'nothing' });
+  if (!wholes || sizeOf(shape as number[]) > 2 ** 31)
+    fail('FILE_CORRUPT', 'malformed shape', { place, found: JSON.stringify(shape) ?? 'nothing' });
   const source: ArraySource = {
     place: name,
     take(suffix, type, count) {
@@ -113,7 +123,11 @@ function weightFrom(
       return tensor.bytes;
     },
   };
-  return { shape: shape as number[], encoding: restore(entry, shape as number[], source), input: codingFrom(entry.input, place) };
+  return {
+    shape: shape as number[],
+    encoding: restore(entry, shape as number[], source),
+    input: codingFrom(entry.input, place),
+  };
 }
 
 function codingFrom(value: unknown, place: string): OperandCoding {
@@ -130,7 +144,9 @@ function codingFrom(value: unknown, place: string): OperandCoding {
 
 function objectAt(from: Record<string, unknown>, key: string): Record<string, unknown> {
   const value = from[key];
-  return isObject(value) ? value : fail('FILE_CORRUPT', `"${key}" must be an object`, { place: '__metadata__.gatefold' });
+  return isObject(value)
+    ? value
+    : fail('FILE_CORRUPT', `"${key}" must be an object`, { place: '__metadata__.gatefold' });
 }
 
 function mapObject<T>(from: Record<string, unknown>, make: (value: unknown, key: string) => T): Record<string, T> {

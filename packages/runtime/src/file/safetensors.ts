@@ -3,7 +3,21 @@ import { utf8Decode, utf8Encode } from '../tensor/index.ts';
 
 /** Headers above this are refused before they are parsed. */
 const headerLimit = 25_000_000;
-const sizes: Readonly<Record<string, number>> = { F64: 8, I64: 8, U64: 8, F32: 4, I32: 4, U32: 4, F16: 2, BF16: 2, I16: 2, U16: 2, I8: 1, U8: 1, BOOL: 1 };
+const sizes: Readonly<Record<string, number>> = {
+  F64: 8,
+  I64: 8,
+  U64: 8,
+  F32: 4,
+  I32: 4,
+  U32: 4,
+  F16: 2,
+  BF16: 2,
+  I16: 2,
+  U16: 2,
+  I8: 1,
+  U8: 1,
+  BOOL: 1,
+};
 
 export interface StoredTensor {
   readonly type: string;
@@ -36,7 +50,10 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
     fail('FILE_TOO_LARGE', 'the header is too long', { expected: `at most ${headerLimit} bytes`, found: `${length}` });
   }
   if (8 + length > bytes.length) {
-    fail('FILE_TRUNCATED', 'the file ends inside its header', { expected: `${8 + length} bytes`, found: `${bytes.length}` });
+    fail('FILE_TRUNCATED', 'the file ends inside its header', {
+      expected: `${8 + length} bytes`,
+      found: `${bytes.length}`,
+    });
   }
   const header = parseObject(bytes.subarray(8, 8 + length), 'header');
   const data = bytes.subarray(8 + length);
@@ -45,7 +62,8 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-    const size = typeof dtype === 'string' && Object.hasOwn(sizes, dtype) ? sizes[dtype]! : corrupt('unknown type', name);
+    const size =
+      typeof dtype === 'string' && Object.hasOwn(sizes, dtype) ? sizes[dtype]! : corrupt('unknown type', name);
     if (!isWholeList(shape) || !isWholeList(offsets) || offsets.length !== 2) corrupt('malformed entry', name);
     const [from, to] = offsets as [number, number];
     const bytesNeeded = (shape as number[]).reduce((product, n) => product * n, size);
@@ -68,7 +86,8 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
     if (from !== end) corrupt('tensors overlap or leave a gap', `data at ${end}`);
     end = to;
   }
-  if (end !== data.length) corrupt('bytes after the last tensor', `data at ${end}`, { found: `${data.length - end} bytes` });
+  if (end !== data.length)
+    corrupt('bytes after the last tensor', `data at ${end}`, { found: `${data.length - end} bytes` });
   return { metadata: stringsOf(header.__metadata__), tensors };
 }
 

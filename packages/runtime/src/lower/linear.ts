@@ -109,7 +109,8 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
   const coded = builder.quantized(src, time, weight);
   const digits = weight.input.kind === 'u14' ? 2 : 1;
   const zero = weight.input.kind === 'f32' ? 0 : weight.input.zero / (digits === 2 ? 128 : 1);
-  if (!Number.isInteger(zero)) fail('MODEL_INVALID', 'the zero point of a 14-bit operand must be a multiple of 128', { place });
+  if (!Number.isInteger(zero))
+    fail('MODEL_INVALID', 'the zero point of a 14-bit operand must be a multiple of 128', { place });
   const start = () => {
     const out = new Int32Array(padded);
     for (let row = 0; row < rows; row++) {

@@ -46,7 +46,8 @@ export function lower(model: Model, graphName?: string): Program {
     return { ...state, at };
   });
   for (const node of graph.nodes) {
-    const lowering = lowerings[node.op] ?? fail('MODEL_UNSUPPORTED', `op "${node.op}" cannot run`, { place: node.name });
+    const lowering =
+      lowerings[node.op] ?? fail('MODEL_UNSUPPORTED', `op "${node.op}" cannot run`, { place: node.name });
     if (Object.keys(node.outputs).length > 0) lowering(builder, node);
   }
   for (const { output, at } of kept) {

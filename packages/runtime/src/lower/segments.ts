@@ -16,13 +16,7 @@ export interface Segment {
  * Cuts rows `first` … `first + count − 1` (in blocks of `blockRows`, each padded to 16 outputs) where encodings or
  * blocks change. Each segment starts a strip.
  */
-export function segments(
-  weight: Weight,
-  blockRows: number,
-  first: number,
-  count: number,
-  place: string,
-): Segment[] {
+export function segments(weight: Weight, blockRows: number, first: number, count: number, place: string): Segment[] {
   const out: Segment[] = [];
   const padded = roundUp(blockRows, 16);
   for (const part of partsOf(weight.encoding, weight.shape[0]!)) {

@@ -33,10 +33,14 @@ export function graphOf(model: Model, name?: string): { name: string; graph: Gra
 function portType(port: Port, times: TimeClass[]): ValueType {
   const place = `input "${port.name}"`;
   const [batch, ...rest] = port.shape;
-  const dims: Dim[] = batch === 'batch' ? rest : fail('MODEL_INVALID', 'the first dimension must be "batch"', { place });
+  const dims: Dim[] =
+    batch === 'batch' ? rest : fail('MODEL_INVALID', 'the first dimension must be "batch"', { place });
   const shape = dims.filter((dim, i): dim is number => !(i === 0 && isTime(dims)) && typeof dim === 'number');
   if (shape.length !== dims.length - (isTime(dims) ? 1 : 0) || shape.some((n) => !(Number.isInteger(n) && n > 0))) {
-    fail('MODEL_INVALID', 'dimensions after time must be positive whole numbers', { place, found: `[${port.shape.join(', ')}]` });
+    fail('MODEL_INVALID', 'dimensions after time must be positive whole numbers', {
+      place,
+      found: `[${port.shape.join(', ')}]`,
+    });
   }
   if (!isTime(dims)) return { time: 0, shape, dtype: port.dtype };
   const length = dims[0];
@@ -79,7 +83,8 @@ export function analyse(model: Model, graphName?: string): Analysis {
       ['weight', node.weights, definition.weights === 'cell' ? undefined : definition.weights],
     ] as const) {
       const odd = known && Object.keys(given).find((key) => !known.includes(key));
-      if (odd !== undefined) context.refuse('MODEL_INVALID', `unknown ${what} "${odd}"`, { expected: known?.join(' | ') || 'none' });
+      if (odd !== undefined)
+        context.refuse('MODEL_INVALID', `unknown ${what} "${odd}"`, { expected: known?.join(' | ') || 'none' });
     }
     const types = definition.infer(context);
     for (const [output, value] of Object.entries(node.outputs)) define(value, types[output]!, node.name);

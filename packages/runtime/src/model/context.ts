@@ -42,7 +42,10 @@ export class OpContext {
   optional(name: string): ValueType | undefined {
     const value = this.node.inputs[name];
     if (value === undefined) return undefined;
-    return this.values.get(value) ?? this.refuse('MODEL_INVALID', `input "${name}" refers to no earlier value`, { found: value });
+    return (
+      this.values.get(value) ??
+      this.refuse('MODEL_INVALID', `input "${name}" refers to no earlier value`, { found: value })
+    );
   }
 
   input(name: string): ValueType {
@@ -53,7 +56,8 @@ export class OpContext {
   list(least: number): ValueType[] {
     const out: ValueType[] = [];
     while (this.node.inputs[out.length] !== undefined) out.push(this.input(String(out.length)));
-    if (out.length < least) this.refuse('MODEL_INVALID', `needs at least ${least} inputs`, { found: String(out.length) });
+    if (out.length < least)
+      this.refuse('MODEL_INVALID', `needs at least ${least} inputs`, { found: String(out.length) });
     return out;
   }
 
@@ -111,7 +115,9 @@ export class OpContext {
   real(name: string, otherwise?: number): number {
     const value = this.node.attributes[name] ?? otherwise;
     if (typeof value !== 'number' || !Number.isFinite(value)) {
-      this.refuse('MODEL_INVALID', `attribute "${name}" must be a number`, { found: JSON.stringify(value) ?? 'nothing' });
+      this.refuse('MODEL_INVALID', `attribute "${name}" must be a number`, {
+        found: JSON.stringify(value) ?? 'nothing',
+      });
     }
     return value;
   }
@@ -149,7 +155,9 @@ export class OpContext {
     const value = this.node.attributes[name] ?? otherwise;
     return (
       parseActivation(value) ??
-      this.refuse('MODEL_INVALID', `attribute "${name}" is no known function`, { found: JSON.stringify(value) ?? 'nothing' })
+      this.refuse('MODEL_INVALID', `attribute "${name}" is no known function`, {
+        found: JSON.stringify(value) ?? 'nothing',
+      })
     );
   }
 

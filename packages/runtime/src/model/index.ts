@@ -4,4 +4,15 @@ export { binaryFunctions, normalizationKinds, reduceFunctions } from './ops/elem
 export { ops } from './ops/index.ts';
 export { cellOf, gatesOf, usesOf } from './ops/recurrent.ts';
 export { type ChunkRows, chunkRows, hasTime, staticLength, type TimeClass } from './time.ts';
-export type { Attributes, AttributeValue, DataType, Dim, Graph, Model, Node, OutputPort, Port, PortState } from './types.ts';
+export type {
+  Attributes,
+  AttributeValue,
+  DataType,
+  Dim,
+  Graph,
+  Model,
+  Node,
+  OutputPort,
+  Port,
+  PortState,
+} from './types.ts';

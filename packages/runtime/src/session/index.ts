@@ -1,3 +1,3 @@
-export { type Inputs, type Numbers } from './ports.ts';
+export type { Inputs, Numbers } from './ports.ts';
 export { Session, type SessionOptions } from './session.ts';
 export { Stream } from './stream.ts';

@@ -1,6 +1,6 @@
 import { fail } from '../errors/index.ts';
-import { hasTime } from '../model/index.ts';
 import type { Program, ProgramPort } from '../lower/index.ts';
+import { hasTime } from '../model/index.ts';
 
 /** Numbers a caller hands in: typed or plain arrays, row-major. */
 export type Numbers = ArrayLike<number>;

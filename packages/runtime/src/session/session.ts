@@ -3,8 +3,11 @@ import { fail } from '../errors/index.ts';
 import { isSequential, lower, memoryMap, type Program, type ProgramPort } from '../lower/index.ts';
 import { chunkRows, type Model } from '../model/index.ts';
 import { crc32, type Tensor } from '../tensor/index.ts';
+import type { StreamHost, StreamLike } from './host.ts';
 import { Image } from './image.ts';
+import { copyRows, joinPieces, View } from './outputs.ts';
 import { arraysOf, type Inputs, isSequencePort, type Numbers, stepsOf } from './ports.ts';
+import { checkRows } from './rows.ts';
 import { Stream } from './stream.ts';
 
 export interface SessionOptions {
@@ -19,7 +22,7 @@ export interface SessionOptions {
 const chunkSteps = 128;
 
 /** Holds a model's weights, packed for an engine, and runs it over whole sequences or over streams. */
-export class Session {
+export class Session implements StreamHost {
   readonly program: Program;
   readonly engine: Engine;
   /** @internal */
@@ -39,7 +42,8 @@ export class Session {
   /** @throws MODEL_*, MEMORY_LIMIT, ENGINE_UNAVAILABLE */
   constructor(model: Model, { engine, graph, maxBytes = 2 ** 30 }: SessionOptions) {
     const reason = engine.unavailable();
-    if (reason !== undefined) fail('ENGINE_UNAVAILABLE', `the ${engine.name} engine does not run here`, { found: reason });
+    if (reason !== undefined)
+      fail('ENGINE_UNAVAILABLE', `the ${engine.name} engine does not run here`, { found: reason });
     this.engine = engine;
     this.program = lower(model, graph);
     this.sequential = isSequential(this.program);
@@ -85,7 +89,10 @@ export class Session {
    * the caller's to keep.
    * @throws INPUT_SHAPE, INPUT_VALUE, MEMORY_LIMIT
    */
-  run(inputs: Inputs, { batch = 1, streams }: { batch?: number; streams?: readonly Stream[] } = {}): Record<string, Tensor> {
+  run(
+    inputs: Inputs,
+    { batch = 1, streams }: { batch?: number; streams?: readonly StreamLike[] } = {},
+  ): Record<string, Tensor> {
     if (streams && streams.length !== batch) {
       fail('INPUT_SHAPE', 'one stream per batch element', { expected: `${batch}`, found: `${streams.length}` });
     }
@@ -116,7 +123,7 @@ export class Session {
   }
 
   /** One step of several streams at once; x is [streams, features]. Outputs are read with {@link output}. */
-  step(streams: readonly Stream[], inputs: Inputs): void {
+  step(streams: readonly StreamLike[], inputs: Inputs): void {
     this.needStreaming();
     const arrays = arraysOf(this.program, inputs);
     for (let i = 0; i < arrays.length; i++) {
@@ -127,7 +134,7 @@ export class Session {
   }
 
   /** Steps of several streams at once; arrays are [streams, time, …]. The results are the caller's to keep. */
-  push(streams: readonly Stream[], inputs: Inputs): Record<string, Tensor> {
+  push(streams: readonly StreamLike[], inputs: Inputs): Record<string, Tensor> {
     this.needStreaming();
     const arrays = arraysOf(this.program, inputs);
     return this.pushAll(streams, arrays, this.lengths(arrays, streams.length));
@@ -143,7 +150,7 @@ export class Session {
   }
 
   /** @internal One step of one stream, checked by the caller. */
-  callStep(streams: readonly Stream[], arrays: readonly Numbers[]): void {
+  callStep(streams: readonly StreamLike[], arrays: readonly Numbers[]): void {
     this.image.fit(streams.length, noSteps);
     this.execute(streams, arrays, undefined, 0, 1);
   }
@@ -159,7 +166,8 @@ export class Session {
 
   private checkSingle(lengths: Readonly<Record<string, number>>): void {
     for (const [name, steps] of Object.entries(lengths)) {
-      if (steps !== 1) fail('INPUT_SHAPE', `input "${name}" has no time: give one row per batch element`, { found: `${steps} rows` });
+      if (steps !== 1)
+        fail('INPUT_SHAPE', `input "${name}" has no time: give one row per batch element`, { found: `${steps} rows` });
     }
   }
 
@@ -180,7 +188,7 @@ export class Session {
 
   /** Runs a streaming program chunk by chunk and collects its outputs. */
   private pushAll(
-    streams: readonly Stream[],
+    streams: readonly StreamLike[],
     arrays: readonly Numbers[],
     lengths: Readonly<Record<string, number>>,
   ): Record<string, Tensor> {
@@ -199,7 +207,7 @@ export class Session {
   }
 
   private call(
-    streams: readonly Stream[],
+    streams: readonly StreamLike[],
     arrays: readonly Numbers[],
     lengths: Readonly<Record<string, number>>,
     from: number,
@@ -210,7 +218,7 @@ export class Session {
   }
 
   private execute(
-    streams: readonly Stream[],
+    streams: readonly StreamLike[],
     arrays: readonly Numbers[],
     spans: Spans | undefined,
     from: number,
@@ -238,10 +246,16 @@ export class Session {
   }
 
   /** Tells the program how many rows each time class has in this call. */
-  private writeRows(streams: readonly Stream[], lengths: Spans['lengths'] | undefined, steps: number): void {
+  private writeRows(streams: readonly StreamLike[], lengths: Spans['lengths'] | undefined, steps: number): void {
     const { image, program } = this;
     // Without windows the rows depend on the number of steps alone: nothing to do (and to allocate) step after step.
-    if (lengths === undefined && !this.windowed && this.known === image.version && this.lastSteps === 1 && this.rowsKey === '') {
+    if (
+      lengths === undefined &&
+      !this.windowed &&
+      this.known === image.version &&
+      this.lastSteps === 1 &&
+      this.rowsKey === ''
+    ) {
       return;
     }
     const position = streams[0]!.position;
@@ -261,7 +275,14 @@ export class Session {
     this.known = image.version;
   }
 
-  private writeInput(port: ProgramPort, array: Numbers, batch: number, steps: number, from: number, total: number): void {
+  private writeInput(
+    port: ProgramPort,
+    array: Numbers,
+    batch: number,
+    steps: number,
+    from: number,
+    total: number,
+  ): void {
     const { f32, layout: at } = this.image;
     const base = at.buffersAt[port.buffer]! >> 2;
     const stride = this.program.buffers[port.buffer]!.width;
@@ -300,102 +321,10 @@ interface Spans {
 
 const noSteps = {};
 
-/** Values that meet row by row must have equally many rows; lengths are only known now. */
-function checkRows({ times, buffers, blocks }: Program, rows: readonly number[]): void {
-  for (const block of blocks) {
-    if (block.kind !== 'rows') continue;
-    for (const { op, operands } of block.instructions) {
-      if (op !== 'binary' && op !== 'copy' && op !== 'select') continue;
-      const wanted = operands.rows && 'rowsOf' in operands.rows ? rows[operands.rows.rowsOf]! : 1;
-      for (const operand of Object.values(operands)) {
-        if (operand && 'ref' in operand && rows[buffers[operand.ref.buffer]!.time] !== wanted) {
-          fail('INPUT_SHAPE', 'sequences that are combined have different numbers of steps', {
-            expected: `${wanted}`,
-            found: `${rows[buffers[operand.ref.buffer]!.time]} (${times[buffers[operand.ref.buffer]!.time]!.kind})`,
-          });
-        }
-      }
-    }
-  }
-}
-
 function stepMismatch(port: ProgramPort, batch: number, found: number): never {
   return fail('INPUT_SHAPE', `input "${port.name}" has the wrong number of values for one step`, {
     place: port.name,
     expected: `${batch} × ${port.width}`,
     found: `${found}`,
   });
-}
-
-/** Copies rows out of their padded buffer. */
-function copyRows(image: Image, program: Program, port: ProgramPort, to: Float32Array, rows: number): void {
-  const base = image.layout.buffersAt[port.buffer]! >> 2;
-  const stride = program.buffers[port.buffer]!.width;
-  for (let r = 0; r < rows; r++) {
-    const at = base + r * stride;
-    to.set(image.f32.subarray(at, at + port.width), r * port.width);
-  }
-}
-
-/**
- * Joins the outputs of consecutive chunks along time. A value without time of a sequence model is the latest; of a model
- * whose calls are steps it gets a time dimension.
- */
-function joinPieces(
-  program: Program,
-  batch: number,
-  pieces: readonly Record<string, Tensor>[],
-  sequential: boolean,
-): Record<string, Tensor> {
-  const out: Record<string, Tensor> = {};
-  for (const port of program.outputs) {
-    const timed = isSequencePort(program, port);
-    const due = pieces.map((piece) => piece[port.name]!).filter((tensor) => tensor.data.length > 0);
-    const latest = due.at(-1) ?? pieces.at(-1)![port.name]!;
-    if ((!timed && sequential) || due.length === 0) {
-      out[port.name] = latest;
-      continue;
-    }
-    const perBatch = due.reduce((sum, tensor) => sum + tensor.data.length, 0) / batch;
-    const data = new Float32Array(batch * perBatch);
-    for (let b = 0; b < batch; b++) {
-      let at = b * perBatch;
-      for (const tensor of due) {
-        const size = tensor.data.length / batch;
-        data.set(tensor.data.subarray(b * size, (b + 1) * size), at);
-        at += size;
-      }
-    }
-    out[port.name] = { shape: [batch, perBatch / port.width, ...latest.shape.slice(timed ? 2 : 1)], data };
-  }
-  return out;
-}
-
-/** An output as the caller sees it; views and scratch are kept from call to call. */
-class View {
-  readonly port: ProgramPort;
-  private view = new Float32Array(0);
-  private version = -1;
-  private scratch = new Float32Array(0);
-
-  constructor(port: ProgramPort) {
-    this.port = port;
-  }
-
-  read(image: Image, batch: number, rows: number): Float32Array | undefined {
-    const { port } = this;
-    if (rows === 0) return undefined;
-    if (batch * rows === 1) {
-      if (this.version !== image.version) {
-        const at = image.layout.buffersAt[port.buffer]! >> 2;
-        this.view = image.f32.subarray(at, at + port.width);
-        this.version = image.version;
-      }
-      return this.view;
-    }
-    const size = batch * rows * port.width;
-    if (this.scratch.length !== size) this.scratch = new Float32Array(size);
-    copyRows(image, image.program, port, this.scratch, batch * rows);
-    return this.scratch;
-  }
 }

@@ -1,22 +1,22 @@
 import { fail } from '../errors/index.ts';
 import { crc32, type Tensor } from '../tensor/index.ts';
+import type { StreamHost, StreamLike } from './host.ts';
 import { type Inputs, isNumbers, type Numbers } from './ports.ts';
-import type { Session } from './session.ts';
 
 const magic = 0x31534647; // "GFS1"
 const headerWords = 5;
 
 /** One sequence in progress: the states of a session's recurrent layers, windows and state ports. */
-export class Stream {
+export class Stream implements StreamLike {
   /** Steps taken since the zero state. */
   position = 0;
-  private readonly session: Session;
+  private readonly session: StreamHost;
   private slot: number;
   private readonly self: readonly Stream[];
   private readonly single: Numbers[];
 
-  /** @internal Use {@link Session.stream}. */
-  constructor(session: Session, slot: number) {
+  /** @internal Use `session.stream()`. */
+  constructor(session: StreamHost, slot: number) {
     this.session = session;
     this.slot = slot;
     this.self = [this];
@@ -24,7 +24,7 @@ export class Stream {
   }
 
   /** @internal The slot, where the stream is open and of this session. */
-  slotOf(session: Session): number {
+  slotOf(session: StreamHost): number {
     if (session !== this.session) fail('STATE_INVALID', 'the stream belongs to another session');
     if (this.slot < 0) fail('STATE_INVALID', 'the stream is closed');
     return this.slot;
@@ -91,7 +91,7 @@ export class Stream {
 
   /** A new stream that continues from here on its own. */
   clone(): Stream {
-    const copy = this.session.stream();
+    const copy = new Stream(this.session, this.session.image.acquire());
     copy.state().set(this.state());
     copy.position = this.position;
     return copy;

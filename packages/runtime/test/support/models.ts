@@ -1,8 +1,8 @@
 import {
   type AffineEncoding,
   type AttributeValue,
-  cells,
   type CellOptions,
+  cells,
   decode,
   denseWeight,
   type Graph,
@@ -43,7 +43,11 @@ function affine(w: Weight, random: () => number, bits: number, input: OperandCod
   for (let i = 0; i < count; i++) codes[i] = Math.floor(random() * 2 * half) - half;
   const scales = Float32Array.from({ length: rows }, () => (0.2 + random()) / (half * 4));
   const encoding: AffineEncoding = { kind: 'affine', bits, codes, scaleType: 'f32', rowsPerGroup: 1, scales };
-  return { shape: w.shape, input, encoding: offset ? { ...encoding, offsets: randomValues(random, rows, 0.05) } : encoding };
+  return {
+    shape: w.shape,
+    input,
+    encoding: offset ? { ...encoding, offsets: randomValues(random, rows, 0.05) } : encoding,
+  };
 }
 
 function levels(w: Weight, random: () => number, bits: number, input: OperandCoding, rowsPerGate: number): Weight {
@@ -72,7 +76,11 @@ function mixed(w: Weight, random: () => number, rowsPerGate: number): Weight {
     const made = affine({ ...w, shape: [n, ...w.shape.slice(1)] }, random, bits, input);
     return { rows: n, encoding: made.encoding as AffineEncoding };
   };
-  return { shape: w.shape, input, encoding: { kind: 'concat', parts: [part(rowsPerGate, 8), part(rows - rowsPerGate, 4)] } };
+  return {
+    shape: w.shape,
+    input,
+    encoding: { kind: 'concat', parts: [part(rowsPerGate, 8), part(rows - rowsPerGate, 4)] },
+  };
 }
 
 export interface CellChoice {
@@ -147,7 +155,11 @@ export function smallModel(
   const weights: Record<string, Weight> = {};
   const node = recurrentNode(random, weights, 'cell', choice, features, units, coding);
   const width = choice.projection ?? units;
-  weights.kernel = codings[coding]!(denseWeight([outputs, width], randomValues(random, outputs * width)), random, outputs);
+  weights.kernel = codings[coding]!(
+    denseWeight([outputs, width], randomValues(random, outputs * width)),
+    random,
+    outputs,
+  );
   weights.bias = denseWeight([outputs], randomValues(random, outputs));
   return modelOf('small', weights, {
     inputs: [{ name: 'x', shape: ['batch', 'time', features], dtype: 'float32' }],

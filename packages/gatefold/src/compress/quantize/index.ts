@@ -35,7 +35,11 @@ export function quantize(model: Model, options: QuantizeOptions, context: PassCo
     const value = operandValue(place);
     const summary = value === undefined ? undefined : seen.get(value);
     const encoding = encodeGates(before, gates);
-    const after: Weight = { shape: before.shape, encoding, input: chooseOperand(model, place, encoding, gates, summary) };
+    const after: Weight = {
+      shape: before.shape,
+      encoding,
+      input: chooseOperand(model, place, encoding, gates, summary),
+    };
     weights[place.weight] = after;
     changes.push(changeOf(place, before, after));
     if (settled.biasCorrection && summary) {
@@ -69,7 +73,10 @@ function halveVectors(weights: Record<string, Weight>, model: Model): void {
   for (const [name, weight] of Object.entries(model.weights)) {
     const now = weights[name]!;
     if (weight.shape.length !== 1 || now.encoding.kind !== 'dense') continue;
-    weights[name] = { ...now, encoding: { kind: 'dense', type: 'f16', values: roundTo('f16', now.encoding.values.slice()) } };
+    weights[name] = {
+      ...now,
+      encoding: { kind: 'dense', type: 'f16', values: roundTo('f16', now.encoding.values.slice()) },
+    };
   }
 }
 
@@ -107,7 +114,8 @@ function warningsFor(gates: readonly Settled[]): string[] {
   const out = new Set<string>();
   for (const { scheme, bits, operand } of gates) {
     if (scheme === 'f16') out.add(`float16 weights are decoded to float32 at load: ${unchanged}`);
-    else if (scheme !== 'linear' && bits > 4) out.add(`${scheme} above 4 bits is decoded to float32 at load: ${unchanged}`);
+    else if (scheme !== 'linear' && bits > 4)
+      out.add(`${scheme} above 4 bits is decoded to float32 at load: ${unchanged}`);
     else if (operand === 'f32') out.add('float32 operands use float kernels: smaller, but hardly faster');
   }
   return [...out];

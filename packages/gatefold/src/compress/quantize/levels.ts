@@ -21,7 +21,10 @@ export function encodeLevels(matrix: Matrix, options: LevelsOptions): LevelsEnco
   const rowsPerTable = rowsPerGroup > matrix.rowsPerGate ? matrix.rows : matrix.rowsPerGate;
   const unit = bits > 4 ? 1 : scheme === 'pow2' ? 64 : 127;
   const groups = groupsOf(matrix, rowsPerGroup);
-  const scales = roundTo(scaleType, Float32Array.from(groups, (group) => largestMagnitude(group) / unit));
+  const scales = roundTo(
+    scaleType,
+    Float32Array.from(groups, (group) => largestMagnitude(group) / unit),
+  );
   const groupOfValue = (i: number) => Math.floor(i / (matrix.columns * rowsPerGroup));
   const perTable = matrix.columns * rowsPerTable;
   const codes = new Uint8Array(matrix.values.length);
@@ -37,7 +40,9 @@ export function encodeLevels(matrix: Matrix, options: LevelsOptions): LevelsEnco
       weights[i] = scale * scale;
     }
     const ideal = chooseLevels(scheme, rounding, bits, unit, scaled, weights);
-    const table = ideal.map((level) => (bits <= 4 ? Math.max(-127, Math.min(127, Math.round(level))) : Math.fround(level)));
+    const table = ideal.map((level) =>
+      bits <= 4 ? Math.max(-127, Math.min(127, Math.round(level))) : Math.fround(level),
+    );
     const code = rounding === 'floor' && scheme === 'log' ? floorLogCode(scaled, bits) : nearestLevel(table);
     for (let i = 0; i < count; i++) codes[from + i] = code(scaled[i]!);
     tables.push(...table);

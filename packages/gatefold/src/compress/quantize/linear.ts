@@ -93,7 +93,10 @@ function symmetricLines(group: Float32Array, half: number, clip: 'max' | 'mse'):
   const largest = largestMagnitude(group);
   if (clip === 'max' || half === 1) return [{ scale: largest / Math.max(1, half - 1), offset: 0 }];
   return shares.flatMap((share) =>
-    [half - 1, half - 0.5, half, -half, -(half - 0.5)].map((codes) => ({ scale: (largest * share) / codes, offset: 0 })),
+    [half - 1, half - 0.5, half, -half, -(half - 0.5)].map((codes) => ({
+      scale: (largest * share) / codes,
+      offset: 0,
+    })),
   );
 }
 

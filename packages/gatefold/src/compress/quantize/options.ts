@@ -76,9 +76,11 @@ export function settle(options: QuantizeOptions): Settled {
     refuse('operand', `f32 for ${bits} bits ${scheme}: integer kernels take at most 8 bits (tables: 4)`, operand);
   }
   const operandScale = options.operandScale ?? 'auto';
-  if (operand === 'f32' && operandScale === 'static') refuse('operandScale', 'auto or dynamic for float32 operands', 'static');
+  if (operand === 'f32' && operandScale === 'static')
+    refuse('operandScale', 'auto or dynamic for float32 operands', 'static');
   const symmetric = options.symmetric ?? (bits > 1 && rounding === 'nearest');
-  if (symmetric && rounding === 'floor') refuse('symmetric', 'false: the floor formula runs from r_min to r_max', 'true');
+  if (symmetric && rounding === 'floor')
+    refuse('symmetric', 'false: the floor formula runs from r_min to r_max', 'true');
   if (symmetric && bits === 1) refuse('symmetric', 'false: one bit has no code above zero', 'true');
   return {
     bits,

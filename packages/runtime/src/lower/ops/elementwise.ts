@@ -75,7 +75,10 @@ function lowerScaleShift(builder: Builder, node: Node): void {
 }
 
 /** An instruction of one row operand, its width and a few literals. */
-function lowerRow(op: 'softmax' | 'mask' | 'prelu' | 'normalize', literals: (builder: Builder, node: Node) => Record<string, Operand>) {
+function lowerRow(
+  op: 'softmax' | 'mask' | 'prelu' | 'normalize',
+  literals: (builder: Builder, node: Node) => Record<string, Operand>,
+) {
   return (builder: Builder, node: Node): void => {
     const { type, vector } = builder.input(node, 'x');
     builder.emit(op, {

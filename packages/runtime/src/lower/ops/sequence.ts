@@ -34,7 +34,8 @@ function lowerRepeat(builder: Builder, node: Node): void {
   const { type } = builder.input(node, 'x');
   const times = Number(node.attributes.times);
   // One vector has one row: every output row is row 0. A sequence repeats each of its rows.
-  const single = builder.analysis.times[type.time]!.kind === 'none' || builder.analysis.times[type.time]!.kind === 'last';
+  const single =
+    builder.analysis.times[type.time]!.kind === 'none' || builder.analysis.times[type.time]!.kind === 'last';
   lowerPick(() => (single ? { origin: 0, step: 0 } : { origin: 0, step: 1, divide: times }))(builder, node);
 }
 

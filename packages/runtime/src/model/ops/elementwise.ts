@@ -28,7 +28,10 @@ const binary: OpDefinition = {
     const b = context.input('b');
     context.word('function', binaryFunctions);
     if (a.shape.join() !== b.shape.join()) {
-      context.refuse('MODEL_SHAPE', 'its inputs differ in shape', { expected: context.show(a), found: context.show(b) });
+      context.refuse('MODEL_SHAPE', 'its inputs differ in shape', {
+        expected: context.show(a),
+        found: context.show(b),
+      });
     }
     return { y: { time: context.sameTime([a, b]), shape: a.shape, dtype: 'float32' } };
   },

@@ -54,7 +54,10 @@ export function windows(context: OpContext, x: ValueType): { time: number; size:
   const time = context.time({ kind: 'window', of: x.time, reach, stride, left, right });
   const length = context.length(time);
   if (length !== undefined && length < 1) {
-    context.refuse('MODEL_SHAPE', 'the sequence is shorter than a window', { expected: `${reach} steps`, found: context.show(x) });
+    context.refuse('MODEL_SHAPE', 'the sequence is shorter than a window', {
+      expected: `${reach} steps`,
+      found: context.show(x),
+    });
   }
   return { time, size };
 }
@@ -74,10 +77,12 @@ const conv1d: OpDefinition = {
     const features = context.width(x);
     const groups = context.whole('groups', 1, features, 1);
     const { time, size } = windows(context, x);
-    if (features % groups !== 0) context.refuse('MODEL_SHAPE', 'features are not divisible by groups', { found: `${features} / ${groups}` });
+    if (features % groups !== 0)
+      context.refuse('MODEL_SHAPE', 'features are not divisible by groups', { found: `${features} / ${groups}` });
     const columns = (size * features) / groups;
     const [outputs] = context.weight('kernel', [-1, columns]);
-    if (outputs! % groups !== 0) context.refuse('MODEL_SHAPE', 'outputs are not divisible by groups', { found: `${outputs} / ${groups}` });
+    if (outputs! % groups !== 0)
+      context.refuse('MODEL_SHAPE', 'outputs are not divisible by groups', { found: `${outputs} / ${groups}` });
     context.optionalWeight('bias', [outputs!]);
     context.macsPerRow = outputs! * columns;
     return { y: { time, shape: [outputs!], dtype: 'float32' } };

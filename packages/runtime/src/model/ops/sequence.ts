@@ -1,6 +1,6 @@
 import { sizeOf } from '../../tensor/index.ts';
-import { hasTime } from '../time.ts';
 import type { OpContext, OpDefinition, ValueType } from '../context.ts';
+import { hasTime } from '../time.ts';
 import { reduceFunctions } from './elementwise.ts';
 import { windows } from './linear.ts';
 
@@ -110,7 +110,8 @@ const reshape: OpDefinition = {
   infer(context) {
     const x = context.input('x');
     const shape = context.wholes('shape');
-    if (shape.some((n) => n < 1)) context.refuse('MODEL_INVALID', 'dimensions must be positive', { found: `[${shape}]` });
+    if (shape.some((n) => n < 1))
+      context.refuse('MODEL_INVALID', 'dimensions must be positive', { found: `[${shape}]` });
     if (context.flag('keepTime')) {
       if (sizeOf(shape) !== sizeOf(x.shape)) {
         context.refuse('MODEL_SHAPE', 'sizes differ', { expected: context.show(x), found: `[${shape}]` });
@@ -158,7 +159,8 @@ const repeat: OpDefinition = {
   infer(context) {
     const x = context.input('x');
     const times = context.whole('times', 1, 1 << 20);
-    if (hasTime(context.times[x.time]!)) return { y: { ...x, time: context.time({ kind: 'repeat', of: x.time, times }) } };
+    if (hasTime(context.times[x.time]!))
+      return { y: { ...x, time: context.time({ kind: 'repeat', of: x.time, times }) } };
     context.needsWhole('it makes steps out of one vector');
     return { y: { ...x, time: context.time({ kind: 'fixed', length: times }) } };
   },
