@@ -28,7 +28,10 @@ KERAS2 = keras.__version__.startswith("2.")
 
 def predict(model, inputs):
     """Return the outputs for a list of arrays, in the order of `model.outputs`."""
-    outputs = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
+    if KERAS2:  # called eagerly: TensorFlow's graphs refuse some names of models, as "a>b"
+        outputs = model(inputs if len(inputs) > 1 else inputs[0], training=False)
+    else:
+        outputs = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
     if isinstance(outputs, dict):
         outputs = [outputs[name] for name in model.output_names]
     return [np.asarray(y) for y in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]

@@ -4,10 +4,10 @@
     interop/.venv-keras3/bin/python interop/make_fixtures.py [NAME ...]
 
 The first writes k2-NAME.h5 with Keras 2, the second k3-NAME.keras with Keras 3
-on PyTorch, each with an .npz of its inputs and outputs beside: `in0`, `in1`, ...
-and `out0`, `out1`, ... in the order of `model.inputs` and `model.outputs`; for
-stateful models `in0_call0`, `out0_call0`, `in0_call1`, ...  Weights and inputs
-are seeded by their names.
+on PyTorch (some cases write other files), each with an .npz of its inputs and
+outputs beside: `in0`, `in1`, ... and `out0`, `out1`, ... in the order of
+`model.inputs` and `model.outputs`; for stateful models `in0_call0`,
+`out0_call0`, `in0_call1`, ...  Weights and inputs are seeded by their names.
 """
 
 import argparse
@@ -17,17 +17,12 @@ import zipfile
 from pathlib import Path
 
 from fixturegen import files, layers, models, recurrent  # noqa: F401  (they register their cases)
-from fixturegen.common import CASES, KERAS2, keras, np
+from fixturegen.common import CASES, KERAS2, np
+from keras_predict import predict
 
 OUT = Path(__file__).resolve().parent.parent / "fixtures/keras"
 STORED = 28_000  # bytes; larger .keras files are compressed, to keep the repository small
 PREFIX = "k2-" if KERAS2 else "k3-"
-
-
-def predict(model, inputs):
-    """Return the outputs for a list of arrays, in the order of `model.outputs`."""
-    outputs = model.predict_on_batch(inputs if len(inputs) > 1 else inputs[0])
-    return [np.asarray(y) for y in (outputs if isinstance(outputs, (list, tuple)) else [outputs])]
 
 
 def save_arrays(path, arrays):

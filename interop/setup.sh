@@ -6,7 +6,13 @@
 #   PYTHON=python3.11 interop/setup.sh [keras2] [keras3]
 set -eu
 cd "$(dirname "$0")"
-python=${PYTHON:-python3.11}
+
+# Python 3.11 or newer: $PYTHON, else python3.11, else python3.  TensorFlow 2.15 has no wheels for 3.12.
+python=${PYTHON:-$(command -v python3.11 || command -v python3 || true)}
+if ! "${python:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  echo "interop: needs Python 3.11 or newer, as python3.11, python3 or \$PYTHON" >&2
+  exit 1
+fi
 
 [ $# -gt 0 ] || set -- keras2 keras3
 

@@ -127,8 +127,10 @@ def cudnn_weights():
 def refused_lambda():
     """A Lambda layer, whose Python code is in the file."""
     keras.backend.clear_session()
+    # Byte code names its source file: compiled here, it holds no path of this machine.
+    double = eval(compile("lambda x: 2 * x", "fixture", "eval"))
     return Case(keras.Sequential([
-        keras.Input((6, 3)), Lambda(lambda x: x * 2, output_shape=(6, 3)), LSTM(5)], name="lambda"))
+        keras.Input((6, 3)), Lambda(double, output_shape=(6, 3)), LSTM(5)], name="lambda"))
 
 
 @case("refused/custom")

@@ -18,7 +18,7 @@ import {
   tanhP,
   tanhQ,
 } from './generated/coefficients';
-import { half, lanes, minusOne, one } from './lanes';
+import { half, magic, minusOne, one } from './lanes';
 
 // Four lanes of the functions in src/numerics/scalar.ts, operation for operation.
 
@@ -55,8 +55,6 @@ export function erf4(x: v128): v128 {
   const t = f32x4.mul(a, a);
   return clamp(f32x4.div(f32x4.mul(a, erfP(t)), erfQ(t)), minusOne, one);
 }
-
-const magic: v128 = lanes(12582912);
 
 @inline
 export function exp4(x: v128): v128 {

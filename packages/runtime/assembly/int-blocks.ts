@@ -10,26 +10,20 @@ export function columnsBytes(kind: i32): usize {
   return kind == INT8 ? 64 : 32;
 }
 
-/** The running strip's 16 levels. */
-let table: v128 = i32x4.splat(0);
-
-export function setTable(address: usize): void {
-  table = v128.load(address);
-}
-
+/** Looks up in the strip's 16 levels. */
 @inline
-function lookUp(indices: v128): v128 {
+function lookUp(table: v128, indices: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(table, indices) : i8x16.swizzle(table, indices);
 }
 
-/** Blocks 0 and 1 of 16 bytes of indices. */
+/** Blocks 0 and 1 of 16 bytes of indices; `nibble` is 15 in every byte. */
 @inline
-export function lowLevels(indices: v128): v128 {
-  return lookUp(v128.and(indices, i8x16.splat(15)));
+export function lowLevels(table: v128, indices: v128, nibble: v128): v128 {
+  return lookUp(table, v128.and(indices, nibble));
 }
 
 @inline
-export function highLevels(indices: v128): v128 {
+export function highLevels(table: v128, indices: v128, nibble: v128): v128 {
   // There is no cheap shift of bytes: words are shifted and what came over from the neighbour is masked away.
-  return lookUp(v128.and(i16x8.shr_u(indices, 4), i8x16.splat(15)));
+  return lookUp(table, v128.and(i16x8.shr_u(indices, 4), nibble));
 }

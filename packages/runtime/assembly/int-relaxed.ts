@@ -1,5 +1,6 @@
 import { finish, oneDigit, twoDigits } from './int-epilogue';
-import { columnsBytes, highLevels, INT8, lowLevels } from './int-blocks';
+import { columnsBytes, highLevels, INT4, INT8, lowLevels } from './int-blocks';
+import { nibbles } from './lanes';
 
 // One relaxed dot product takes a whole block: sixteen products into the sums of four rows.
 
@@ -15,7 +16,9 @@ function accumulate(sum: v128, w: v128, x: v128): v128 {
 
 /** Four blocks on one quad of codes. */
 @inline
-export function one(kind: i32, w: usize, x: usize, quads: i32, meta: usize, dst: usize, add: usize): void {
+export function one(kind: i32, levels: usize, w: usize, x: usize, quads: i32, meta: usize, dst: usize, add: usize): void {
+  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+  const nibble = nibbles;
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let a2 = i32x4.splat(0);
@@ -35,11 +38,11 @@ export function one(kind: i32, w: usize, x: usize, quads: i32, meta: usize, dst:
       b3 = accumulate(b3, v128.load(w, 48), xq);
     } else {
       const i01 = v128.load(w);
-      b0 = accumulate(b0, lowLevels(i01), xq);
-      b1 = accumulate(b1, highLevels(i01), xq);
+      b0 = accumulate(b0, lowLevels(table, i01, nibble), xq);
+      b1 = accumulate(b1, highLevels(table, i01, nibble), xq);
       const i23 = v128.load(w, 16);
-      b2 = accumulate(b2, lowLevels(i23), xq);
-      b3 = accumulate(b3, highLevels(i23), xq);
+      b2 = accumulate(b2, lowLevels(table, i23, nibble), xq);
+      b3 = accumulate(b3, highLevels(table, i23, nibble), xq);
     }
     x += 4;
     w += columnsBytes(kind);
@@ -58,17 +61,17 @@ export function one(kind: i32, w: usize, x: usize, quads: i32, meta: usize, dst:
       b3 = accumulate(b3, v128.load(w, 112), yq);
     } else {
       let indices = v128.load(w);
-      a0 = accumulate(a0, lowLevels(indices), xq);
-      a1 = accumulate(a1, highLevels(indices), xq);
+      a0 = accumulate(a0, lowLevels(table, indices, nibble), xq);
+      a1 = accumulate(a1, highLevels(table, indices, nibble), xq);
       indices = v128.load(w, 16);
-      a2 = accumulate(a2, lowLevels(indices), xq);
-      a3 = accumulate(a3, highLevels(indices), xq);
+      a2 = accumulate(a2, lowLevels(table, indices, nibble), xq);
+      a3 = accumulate(a3, highLevels(table, indices, nibble), xq);
       indices = v128.load(w, 32);
-      b0 = accumulate(b0, lowLevels(indices), yq);
-      b1 = accumulate(b1, highLevels(indices), yq);
+      b0 = accumulate(b0, lowLevels(table, indices, nibble), yq);
+      b1 = accumulate(b1, highLevels(table, indices, nibble), yq);
       indices = v128.load(w, 48);
-      b2 = accumulate(b2, lowLevels(indices), yq);
-      b3 = accumulate(b3, highLevels(indices), yq);
+      b2 = accumulate(b2, lowLevels(table, indices, nibble), yq);
+      b3 = accumulate(b3, highLevels(table, indices, nibble), yq);
     }
   }
   finish(oneDigit(i32x4.add(a0, b0), 0), 0, meta, dst, add);
@@ -81,6 +84,7 @@ export function one(kind: i32, w: usize, x: usize, quads: i32, meta: usize, dst:
 @inline
 export function two(
   kind: i32,
+  levels: usize,
   digits: i32,
   w: usize,
   x: usize,
@@ -93,6 +97,8 @@ export function two(
   add: usize,
   addStep: usize,
 ): void {
+  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+  const nibble = nibbles;
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let a2 = i32x4.splat(0);
@@ -116,11 +122,11 @@ export function two(
       w3 = v128.load(w, 48);
     } else {
       const i01 = v128.load(w);
-      w0 = lowLevels(i01);
-      w1 = highLevels(i01);
+      w0 = lowLevels(table, i01, nibble);
+      w1 = highLevels(table, i01, nibble);
       const i23 = v128.load(w, 16);
-      w2 = lowLevels(i23);
-      w3 = highLevels(i23);
+      w2 = lowLevels(table, i23, nibble);
+      w3 = highLevels(table, i23, nibble);
     }
     a0 = accumulate(a0, w0, xq);
     b0 = accumulate(b0, w0, yq);
@@ -155,6 +161,7 @@ export function two(
 @inline
 export function four(
   kind: i32,
+  levels: usize,
   half: usize,
   w: usize,
   x: usize,
@@ -167,6 +174,8 @@ export function four(
   add: usize,
   addStep: usize,
 ): void {
+  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+  const nibble = nibbles;
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let b0 = i32x4.splat(0);
@@ -188,8 +197,8 @@ export function four(
       w1 = v128.load(w, 16);
     } else {
       const indices = v128.load(w);
-      w0 = lowLevels(indices);
-      w1 = highLevels(indices);
+      w0 = lowLevels(table, indices, nibble);
+      w1 = highLevels(table, indices, nibble);
     }
     let xq = operand(x + i);
     a0 = accumulate(a0, w0, xq);

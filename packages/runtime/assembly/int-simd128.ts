@@ -1,5 +1,6 @@
 import { finish, oneDigit, twoDigits } from './int-epilogue';
-import { columnsBytes, highLevels, INT8, lowLevels } from './int-blocks';
+import { columnsBytes, highLevels, INT4, INT8, lowLevels } from './int-blocks';
+import { nibbles } from './lanes';
 
 // Without the relaxed dot product, codes are widened to 16 bits and multiplied in pairs: a block of four rows has two
 // vectors of sums, rows 0 and 1, rows 2 and 3, each row's even and odd pair side by side.
@@ -26,7 +27,9 @@ function fold(rows01: v128, rows23: v128): v128 {
 
 /** One operand, sixteen outputs. */
 @inline
-export function one(kind: i32, w: usize, x: usize, quads: i32, meta: usize, dst: usize, add: usize): void {
+export function one(kind: i32, levels: usize, w: usize, x: usize, quads: i32, meta: usize, dst: usize, add: usize): void {
+  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+  const nibble = nibbles;
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let b0 = i32x4.splat(0);
@@ -51,17 +54,18 @@ export function one(kind: i32, w: usize, x: usize, quads: i32, meta: usize, dst:
       d1 = accumulate(d1, v128.load_ext<i8>(w, 56), xq);
     } else {
       const ab = v128.load(w);
-      const a = lowLevels(ab);
+      const a = lowLevels(table, ab, nibble);
       a0 = accumulate(a0, i16x8.extend_low_i8x16_s(a), xq);
       a1 = accumulate(a1, i16x8.extend_high_i8x16_s(a), xq);
-      const b = highLevels(ab);
+      const b = highLevels(table, ab, nibble);
       b0 = accumulate(b0, i16x8.extend_low_i8x16_s(b), xq);
       b1 = accumulate(b1, i16x8.extend_high_i8x16_s(b), xq);
+      if (w == 0) break;
       const cd = v128.load(w, 16);
-      const c = lowLevels(cd);
+      const c = lowLevels(table, cd, nibble);
       c0 = accumulate(c0, i16x8.extend_low_i8x16_s(c), xq);
       c1 = accumulate(c1, i16x8.extend_high_i8x16_s(c), xq);
-      const d = highLevels(cd);
+      const d = highLevels(table, cd, nibble);
       d0 = accumulate(d0, i16x8.extend_low_i8x16_s(d), xq);
       d1 = accumulate(d1, i16x8.extend_high_i8x16_s(d), xq);
     }
@@ -76,6 +80,7 @@ export function one(kind: i32, w: usize, x: usize, quads: i32, meta: usize, dst:
 @inline
 export function two(
   kind: i32,
+  levels: usize,
   half: usize,
   digits: i32,
   w: usize,
@@ -89,6 +94,8 @@ export function two(
   add: usize,
   addStep: usize,
 ): void {
+  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+  const nibble = nibbles;
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let b0 = i32x4.splat(0);
@@ -113,10 +120,10 @@ export function two(
       w3 = v128.load_ext<i8>(w, 24);
     } else {
       const indices = v128.load(w);
-      const low = lowLevels(indices);
+      const low = lowLevels(table, indices, nibble);
       w0 = i16x8.extend_low_i8x16_s(low);
       w1 = i16x8.extend_high_i8x16_s(low);
-      const high = highLevels(indices);
+      const high = highLevels(table, indices, nibble);
       w2 = i16x8.extend_low_i8x16_s(high);
       w3 = i16x8.extend_high_i8x16_s(high);
     }

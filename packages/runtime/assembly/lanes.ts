@@ -7,6 +7,15 @@ export function lanes(value: f32): v128 {
   return v128.xor(f32x4.splat(value), v128.load(0));
 }
 
+/** 15 in every byte. */
+export const nibbles: v128 = v128.xor(i8x16.splat(15), v128.load(0));
+
+/**
+ * 1.5·2^23: added to a number below 2^22 it leaves the number, rounded half to even, in the low bits; taking it away
+ * again, as a float or as an int, leaves the whole number.
+ */
+export const magic: v128 = lanes(12582912);
+
 export const minusOne: v128 = lanes(-1);
 export const half: v128 = lanes(0.5);
 export const one: v128 = lanes(1);

@@ -105,6 +105,8 @@ function row32(w: usize, x: usize, k: i32, dst: usize, add: usize): void {
     s1 = accumulate(s1, v128.load(w, 16), a);
     s2 = accumulate(s2, v128.load(w, 32), a);
     s3 = accumulate(s3, v128.load(w, 48), a);
+    // Never taken. V8 moves the loads of a block to its top, and eight of them leave no registers for the sums.
+    if (v == 0) break;
     t0 = accumulate(t0, v128.load(v), a);
     t1 = accumulate(t1, v128.load(v, 16), a);
     t2 = accumulate(t2, v128.load(v, 32), a);

@@ -1,5 +1,5 @@
 import { LinearI4, LinearI8 } from './generated/opcodes';
-import { columnsBytes, INT4, INT8, setTable } from './int-blocks';
+import { columnsBytes, INT4, INT8 } from './int-blocks';
 import { beginStrips, nextStrip } from './int-epilogue';
 import * as relaxed from './int-relaxed';
 import * as simd128 from './int-simd128';
@@ -33,10 +33,6 @@ function linear(kind: i32, pc: usize): void {
     address(pc + LinearI8.start),
   );
   for (let strips = int(pc + LinearI8.strips); strips > 0; strips--) {
-    if (kind == INT4) {
-      setTable(levels);
-      levels += 16;
-    }
     let x = codes;
     let m = meta;
     let y = dst;
@@ -47,20 +43,20 @@ function linear(kind: i32, pc: usize): void {
       if (digits == 2 || left == 2 || left == 3 || (!ASC_FEATURE_RELAXED_SIMD && left > 1)) {
         const step = digits == 2 ? plane : codesStride;
         if (ASC_FEATURE_RELAXED_SIMD) {
-          relaxed.two(kind, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
+          relaxed.two(kind, levels, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
         } else {
-          simd128.two(kind, 0, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
-          simd128.two(kind, 1, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
+          simd128.two(kind, levels, 0, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
+          simd128.two(kind, levels, 1, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
         }
         done = digits == 2 ? 1 : 2;
       } else if (ASC_FEATURE_RELAXED_SIMD && left > 3) {
-        relaxed.four(kind, 0, w, x, codesStride, quads, m, metaStride, y, dstStride, a, addStride);
-        relaxed.four(kind, 1, w, x, codesStride, quads, m, metaStride, y, dstStride, a, addStride);
+        relaxed.four(kind, levels, 0, w, x, codesStride, quads, m, metaStride, y, dstStride, a, addStride);
+        relaxed.four(kind, levels, 1, w, x, codesStride, quads, m, metaStride, y, dstStride, a, addStride);
         done = 4;
       } else if (ASC_FEATURE_RELAXED_SIMD) {
-        relaxed.one(kind, w, x, quads, m, y, a);
+        relaxed.one(kind, levels, w, x, quads, m, y, a);
       } else {
-        simd128.one(kind, w, x, quads, m, y, a);
+        simd128.one(kind, levels, w, x, quads, m, y, a);
       }
       x += done * codesStride;
       m += done * metaStride;
@@ -71,6 +67,7 @@ function linear(kind: i32, pc: usize): void {
     w += <usize>quads * columnsBytes(kind);
     dst += 64;
     if (add) add += 64;
+    levels += 16;
     nextStrip();
   }
 }

@@ -25,4 +25,5 @@ export {
   sizeOf,
   type Tensor,
   unpackBits,
+  utf8Decode,
 } from './tensor/index.ts';

@@ -1,0 +1,90 @@
+import { analyse, bitsPerWeight, decode, type Dim, graphOf, type Model, portShape, storedBytes } from '@gatefold/runtime';
+import { encodingName } from '../../compress/index.ts';
+import { type LoadedModel, loadModel } from '../../node/load.ts';
+import type { Context } from '../context.ts';
+import { alignedTable, showBytes, showNumber } from '../table.ts';
+
+/** What `inspect --json` prints. */
+export function describeModel({ model, format, bytes }: LoadedModel) {
+  const graphs = Object.keys(model.graphs).map((name) => describeGraph(model, name));
+  const main = graphs[0]!;
+  const weights = Object.values(model.weights).map(decode);
+  return {
+    format: format.name,
+    formatVersion: format.version,
+    name: model.name,
+    parameters: weights.reduce((sum, values) => sum + values.length, 0),
+    nonZero: weights.reduce((sum, values) => sum + countNonZero(values), 0),
+    bytes,
+    ...main,
+    ...(graphs.length > 1 ? { graphs } : {}),
+  };
+}
+
+function describeGraph(model: Model, name: string) {
+  const { graph } = graphOf(model, name);
+  const analysis = analyse(model, name);
+  const nodes = graph.nodes.map((node) => ({
+    name: node.name,
+    op: node.op,
+    ...(node.op === 'recurrent' ? { cell: String(node.attributes.cell), units: Number(node.attributes.units), direction: String(node.attributes.direction ?? 'forward') } : {}),
+    shape: Object.values(node.outputs).map((value) => portShape(analysis, analysis.values.get(value)!))[0] ?? [],
+    weights: Object.entries(node.weights).map(([role, key]) => {
+      const weight = model.weights[key]!;
+      return {
+        role,
+        shape: weight.shape,
+        encoding: encodingName(weight),
+        bits: bitsPerWeight(weight),
+        nonZero: countNonZero(decode(weight)),
+        bytes: storedBytes(weight),
+      };
+    }),
+    macsPerStep: analysis.nodes.get(node.name)!.macsPerRow,
+  }));
+  return {
+    graph: name,
+    macsPerStep: nodes.reduce((sum, node) => sum + node.macsPerStep, 0),
+    streams: analysis.wholeReasons.length === 0,
+    wholeReasons: analysis.wholeReasons,
+    inputs: graph.inputs,
+    outputs: graph.outputs.map(({ name: port, value }) => ({ name: port, shape: portShape(analysis, analysis.values.get(value)!), dtype: 'float32' })),
+    nodes,
+  };
+}
+
+function countNonZero(values: Float32Array): number {
+  let count = 0;
+  for (const value of values) if (value !== 0) count++;
+  return count;
+}
+
+const showDims = (shape: readonly Dim[]) => `[${shape.join(', ')}]`;
+
+function describeText(about: ReturnType<typeof describeModel>): string {
+  const rows = about.nodes.map((node) => [
+    node.name,
+    node.cell === undefined ? node.op : `${node.cell}${node.direction === 'backward' ? ' ←' : ''}`,
+    showDims(node.shape),
+    [...new Set(node.weights.filter((weight) => weight.shape.length > 1).map((weight) => weight.encoding))].join(', '),
+    showNumber(node.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)),
+    showBytes(node.weights.reduce((sum, weight) => sum + weight.bytes, 0)),
+    showNumber(node.macsPerStep),
+  ]);
+  const right = ['parameters', 'bytes', 'MACs/step'];
+  return [
+    `${about.name}  (${about.format} ${about.formatVersion}, ${showBytes(about.bytes)})`,
+    `inputs   ${about.inputs.map((port) => `${port.name} ${showDims(port.shape)} ${port.dtype}`).join(', ')}`,
+    `outputs  ${about.outputs.map((port) => `${port.name} ${showDims(port.shape)}`).join(', ')}`,
+    about.streams ? 'streams  step by step' : `streams  no: ${about.wholeReasons.join('; ')}`,
+    '',
+    alignedTable(['node', 'op', 'output', 'matrices', ...right], rows, right),
+    '',
+    `${showNumber(about.parameters)} parameters, ${showNumber(about.nonZero)} not zero, ${showNumber(about.macsPerStep)} multiply-accumulates per step`,
+  ].join('\n');
+}
+
+export async function inspect(context: Context, path: string, options: { arch?: string }): Promise<void> {
+  const about = describeModel(await loadModel(path, options.arch));
+  context.result(about, () => describeText(about));
+}

@@ -1,0 +1,62 @@
+import { fail } from '@gatefold/runtime';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
+
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('must be a whole number');
+  return value;
+}
+
+export function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
+}
+
+/** Adds the options of the quantize pass to a command. */
+export function addQuantizeOptions(command: Command): Command {
+  return command
+    .option('--bits <n>', 'bits per weight, 1 to 16 (default 8)', wholeNumber)
+    .addOption(new Option('--scheme <name>', 'how levels are placed').choices(['linear', 'log', 'pow2', 'codebook', 'f16']))
+    .addOption(new Option('--rounding <how>', 'floor is the textbook formula').choices(['nearest', 'floor']))
+    .option('--asymmetric', 'range from smallest to largest value instead of around zero')
+    .addOption(new Option('--granularity <what>', 'what shares a scale').choices(['tensor', 'gate', 'row']))
+    .addOption(new Option('--clip <how>', 'ranges by extremes or least squared error').choices(['max', 'mse']))
+    .addOption(new Option('--scales <type>', 'type of stored scales').choices(['f16', 'f32']))
+    .addOption(new Option('--vectors <type>', 'type of stored biases').choices(['f16', 'f32']))
+    .addOption(new Option('--operand <type>', 'how inputs of products are coded').choices(['u7', 'u14', 'f32']))
+    .addOption(new Option('--operand-scale <how>', 'scales of operands').choices(['auto', 'dynamic', 'static']))
+    .option('--bias-correction', 'add what coded weights lose on average back to biases (needs data)')
+    .option('--target <address>', 'only these weights: node/role[/gate], * as wildcard (repeatable)', collect)
+    .option('--mixed <address=bits>', 'other bits for some weights, e.g. U/forget=8 (repeatable)', collect);
+}
+
+/** The command's options as a recipe step. */
+export function quantizeStep(options: Record<string, unknown>): RecipeStep {
+  const { bits, scheme, rounding, granularity, clip, scales, vectors, operand, operandScale, biasCorrection, target } = options;
+  const mixed = (options.mixed as string[] | undefined)?.map((entry) => {
+    const at = entry.lastIndexOf('=');
+    const width = Number(entry.slice(at + 1));
+    if (at < 1 || !Number.isInteger(width)) {
+      fail('OPTION_INVALID', 'option "--mixed" does not fit', { place: '--mixed', expected: 'address=bits', found: entry });
+    }
+    return { target: entry.slice(0, at), bits: width };
+  });
+  const step = {
+    pass: 'quantize',
+    bits: bits ?? (scheme === 'f16' ? 16 : 8),
+    scheme,
+    rounding,
+    granularity,
+    clip,
+    scales,
+    vectors,
+    operand,
+    operandScale,
+    biasCorrection,
+    target,
+    mixed,
+    symmetric: options.asymmetric ? false : undefined,
+  };
+  const given = Object.fromEntries(Object.entries(step).filter(([, value]) => value !== undefined));
+  return checkRecipe({ version: 1, steps: [given] }, 'options').steps[0]!;
+}

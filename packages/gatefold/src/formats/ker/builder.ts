@@ -1,0 +1,110 @@
+import {
+  type Activation,
+  type AttributeValue,
+  denseWeight,
+  fail,
+  type Graph,
+  hasTime,
+  type Model,
+  type Node,
+  OpContext,
+  ops,
+  type Port,
+  type TimeClass,
+  type ValueType,
+  type Weight,
+} from '@gatefold/runtime';
+
+/** A tensor while the graph is built: the value's name and the mask that travels with it. */
+export interface KerasTensor {
+  readonly value: string;
+  /** Name of a [batch, time, 1] value that is not 0 where the step counts. */
+  readonly mask?: string | undefined;
+}
+
+/** Collects nodes and weights; every node's shapes are inferred at once, so that layers can ask for them. */
+export class GraphBuilder {
+  readonly nodes: Node[] = [];
+  readonly weights: Record<string, Weight> = {};
+  readonly inputs: Port[] = [];
+  private readonly values = new Map<string, ValueType>();
+  private readonly times: TimeClass[] = [{ kind: 'none' }];
+  private readonly names = new Set<string>();
+
+  private get model(): Model {
+    return { name: '', graphs: {}, weights: this.weights, metadata: {} };
+  }
+
+  addInput(port: Port): void {
+    const dims = port.shape.slice(1);
+    const timed = dims[0] === 'time' || dims.length > 1;
+    let time = 0;
+    if (timed) {
+      const length = typeof dims[0] === 'number' ? { length: dims[0] } : {};
+      time = this.times.push({ kind: 'port', port: port.name, ...length }) - 1;
+    }
+    this.values.set(port.name, { time, shape: (timed ? dims.slice(1) : dims) as number[], dtype: port.dtype });
+    this.inputs.push(port);
+  }
+
+  /** Adds a node; returns the names of its outputs. The node's name gets a number where it is taken. */
+  add(
+    op: string,
+    name: string,
+    inputs: Readonly<Record<string, string>>,
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    weights: Readonly<Record<string, string>> = {},
+    outputs: readonly string[] = ['y'],
+  ): Readonly<Record<string, string>> {
+    const unique = this.uniqueName(name);
+    const named = Object.fromEntries(outputs.map((output) => [output, output === 'y' ? unique : `${unique}:${output}`]));
+    const node: Node = { name: unique, op, inputs, outputs: named, attributes, weights };
+    const types = ops.get(op)!.infer(new OpContext(node, this.model, this.values, this.times));
+    for (const output of outputs) this.values.set(named[output]!, types[output]!);
+    this.nodes.push(node);
+    return named;
+  }
+
+  private uniqueName(name: string): string {
+    let unique = name;
+    for (let n = 1; this.names.has(unique) || this.values.has(unique); n++) unique = `${name}@${n}`;
+    this.names.add(unique);
+    return unique;
+  }
+
+  /** A weight by its name; made only where it is not there yet, so that shared layers share it. */
+  weight(name: string, make: () => { shape: readonly number[]; data: Float32Array }): string {
+    if (!Object.hasOwn(this.weights, name)) {
+      const { shape, data } = make();
+      const odd = data.findIndex((value) => !Number.isFinite(value));
+      if (odd >= 0) {
+        fail('MODEL_VALUE', 'a weight is not finite', { place: `${name}[${odd}]`, found: String(data[odd]) });
+      }
+      this.weights[name] = denseWeight(shape, data);
+    }
+    return name;
+  }
+
+  type(value: string): ValueType {
+    return this.values.get(value) ?? fail('FILE_CORRUPT', 'a layer is called with a tensor that does not exist', { place: value });
+  }
+
+  isSequence(value: string): boolean {
+    return hasTime(this.times[this.type(value).time]!);
+  }
+
+  /** Steps of a value where they are known. */
+  steps(value: string): number | undefined {
+    const { time } = this.type(value);
+    return new OpContext({ name: '', op: '', inputs: {}, outputs: {}, attributes: {}, weights: {} }, this.model, this.values, this.times).length(time);
+  }
+
+  graph(outputs: Graph['outputs']): Graph {
+    return { inputs: this.inputs, outputs, nodes: this.nodes, states: [] };
+  }
+}
+
+/** An activation as an attribute: JSON has no infinity, null stands for it. */
+export function activationAttribute([name, ...numbers]: Activation): AttributeValue {
+  return [name, ...numbers.map((n) => (n === Number.POSITIVE_INFINITY ? null : n))];
+}

@@ -1,0 +1,143 @@
+import { fail } from '@gatefold/runtime';
+
+export type Json = Readonly<Record<string, unknown>>;
+
+/** A tensor of a functional model: an output of a call of a layer. */
+export interface TensorRef {
+  readonly layer: string;
+  readonly call: number;
+  readonly output: number;
+}
+
+/** One call of a layer: its tensors in order and what was passed by name. */
+export interface Call {
+  readonly inputs: readonly TensorRef[];
+  readonly named: Json;
+  /** Positional arguments that are no tensors. */
+  readonly constants: readonly unknown[];
+}
+
+export interface LayerConfig {
+  readonly className: string;
+  readonly name: string;
+  readonly config: Json;
+  readonly calls: readonly Call[];
+  /** The layer as the file has it: nested models are read from it. */
+  readonly source: Json;
+}
+
+/** A Sequential or functional model, Keras 2 or 3, in one form. */
+export interface ModelConfig {
+  readonly name: string;
+  readonly sequential: boolean;
+  readonly layers: readonly LayerConfig[];
+  readonly inputs: readonly TensorRef[];
+  readonly outputs: readonly TensorRef[];
+  /** Shape a Sequential was built with, where it has no input layer. */
+  readonly buildShape?: unknown;
+}
+
+const deepest = 64;
+
+export function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Class names of models, which may also stand as layers inside others. */
+export function isModelClass(className: unknown): boolean {
+  return className === 'Sequential' || className === 'Functional' || className === 'Model';
+}
+
+/** @throws FILE_CORRUPT, MODEL_UNSUPPORTED */
+export function modelConfig(value: unknown, place: string): ModelConfig {
+  if (!isJson(value)) fail('FILE_CORRUPT', 'malformed model configuration', { place });
+  const { class_name: className, config } = value;
+  // Keras before 2.2.3 stored Sequential as a bare list of layers.
+  const body = Array.isArray(config) ? { layers: config } : config;
+  if (!isJson(body) || !Array.isArray(body.layers) || !(isModelClass(className) || isJson(body.input_layers) || Array.isArray(body.input_layers))) {
+    fail('MODEL_UNSUPPORTED', `a model of class ${JSON.stringify(className)} has no graph to read`, {
+      place,
+      expected: 'Sequential or Functional',
+      hint: 'rebuild subclassed models with the functional API and load their weights into it',
+    });
+  }
+  const layers = body.layers.map((layer: unknown, i: number) => layerConfig(layer, `${place}.layers[${i}]`));
+  if (layers.length === 0) fail('FILE_CORRUPT', 'a model without layers', { place });
+  const sequential = className === 'Sequential';
+  const { build_config: build } = value;
+  return {
+    name: typeof body.name === 'string' ? body.name : 'model',
+    sequential,
+    layers,
+    inputs: sequential ? [] : tensorRefs(body.input_layers, `${place}.input_layers`),
+    outputs: sequential ? [] : tensorRefs(body.output_layers, `${place}.output_layers`),
+    buildShape: body.build_input_shape ?? (isJson(build) ? build.input_shape : undefined),
+  };
+}
+
+/** @throws FILE_CORRUPT */
+export function layerConfig(value: unknown, place: string): LayerConfig {
+  const source = isJson(value) ? value : fail('FILE_CORRUPT', 'malformed layer', { place });
+  const { class_name: written, config, inbound_nodes: nodes } = source;
+  if (typeof written !== 'string') fail('FILE_CORRUPT', 'a layer without class', { place });
+  // Registered classes are written "package>Class".
+  const className = written.split('>').at(-1)!;
+  const own = isJson(config) ? config : isModelClass(className) ? {} : fail('FILE_CORRUPT', 'a layer without configuration', { place });
+  const named = source.name ?? own.name;
+  const name = typeof named === 'string' ? named : className.toLowerCase();
+  const calls = Array.isArray(nodes) ? nodes.map((node, i) => callFrom(node, `${name}.inbound_nodes[${i}]`)) : [];
+  return { className, name, config: own, calls, source };
+}
+
+/** Keras 3: {args, kwargs} with tensors as objects. Keras 2: a list of [layer, call, output, kwargs]. */
+function callFrom(node: unknown, place: string): Call {
+  if (isJson(node)) {
+    const constants: unknown[] = [];
+    const inputs = collectTensors(node.args, constants, 0, place);
+    return { inputs, constants, named: isJson(node.kwargs) ? node.kwargs : {} };
+  }
+  if (!Array.isArray(node)) fail('FILE_CORRUPT', 'malformed call', { place });
+  const list: unknown[] = typeof node[0] === 'string' ? [node] : node;
+  const inputs: TensorRef[] = [];
+  let named: Json = {};
+  for (const entry of list) {
+    inputs.push(keras2Tensor(entry) ?? fail('FILE_CORRUPT', 'malformed call', { place }));
+    const kwargs = (entry as unknown[])[3];
+    if (isJson(kwargs)) named = { ...named, ...kwargs };
+  }
+  return { inputs, named, constants: [] };
+}
+
+function collectTensors(value: unknown, constants: unknown[], depth: number, place: string): TensorRef[] {
+  if (depth > deepest) fail('FILE_CORRUPT', 'arguments are nested too deeply', { place });
+  const ref = keras3Tensor(value);
+  if (ref) return [ref];
+  if (Array.isArray(value)) return value.flatMap((item) => collectTensors(item, constants, depth + 1, place));
+  constants.push(value);
+  return [];
+}
+
+/** The tensors that a named argument holds: one, or a list. */
+export function tensorsIn(value: unknown, depth = 0): TensorRef[] {
+  const ref = keras3Tensor(value) ?? keras2Tensor(value);
+  if (ref) return [ref];
+  return Array.isArray(value) && depth < deepest ? value.flatMap((item) => tensorsIn(item, depth + 1)) : [];
+}
+
+function keras3Tensor(value: unknown): TensorRef | undefined {
+  if (!isJson(value) || value.class_name !== '__keras_tensor__' || !isJson(value.config)) return undefined;
+  return keras2Tensor(value.config.keras_history);
+}
+
+function keras2Tensor(value: unknown): TensorRef | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const [layer, call, output] = value;
+  const fits = typeof layer === 'string' && Number.isInteger(call) && Number.isInteger(output);
+  return fits ? { layer, call, output } : undefined;
+}
+
+function tensorRefs(value: unknown, place: string): TensorRef[] {
+  const refs = isJson(value) ? Object.values(value).flatMap((item) => tensorsIn(item)) : tensorsIn(value);
+  if (refs.length === 0) fail('FILE_CORRUPT', 'a functional model without inputs or outputs', { place });
+  return refs;
+}

@@ -1,0 +1,79 @@
+import { fail } from '@gatefold/runtime';
+import type { GraphBuilder, KerasTensor } from './builder.ts';
+import type { Json, LayerConfig } from './config.ts';
+import type { Supply } from './supply.ts';
+
+/** What a layer's reader works with: its configuration, its weights and the graph it adds to. */
+export interface LayerContext {
+  readonly builder: GraphBuilder;
+  readonly layer: LayerConfig;
+  /** The layer's name with those of the models around it. */
+  readonly name: string;
+  readonly supply: Supply;
+  /** 2 or 3: some defaults and functions differ. */
+  readonly kerasMajor: number;
+  /** Reads another layer in place (wrappers, nested models). */
+  readonly read: (context: LayerContext, inputs: readonly KerasTensor[], named: NamedArguments) => KerasTensor[];
+}
+
+export interface NamedArguments {
+  /** Tensors passed by name (`initial_state`, `mask`), in order. */
+  readonly tensors: Readonly<Record<string, readonly KerasTensor[]>>;
+  /** Positional arguments that are no tensors. */
+  readonly constants: readonly unknown[];
+}
+
+/** Adds a layer's nodes for one call; returns its output tensors with their masks. */
+export type LayerReader = (context: LayerContext, inputs: readonly KerasTensor[], named: NamedArguments) => KerasTensor[];
+
+/** Refuses a layer by name, saying what to do. */
+export function refuseLayer({ layer, name }: Pick<LayerContext, 'layer' | 'name'>, what: string, hint?: string): never {
+  fail('MODEL_UNSUPPORTED', `layer "${name}" (${layer.className}): ${what}`, {
+    place: name,
+    hint: hint ?? 'replace the layer, or open an issue with the model configuration',
+  });
+}
+
+/** The only input of a layer. */
+export function only(context: LayerContext, inputs: readonly KerasTensor[]): KerasTensor {
+  return inputs.length === 1 ? inputs[0]! : refuseLayer(context, `takes one input, is called with ${inputs.length}`);
+}
+
+export function numberIn(context: LayerContext, key: string, otherwise?: number): number {
+  const value = context.layer.config[key] ?? otherwise;
+  return typeof value === 'number' && Number.isFinite(value) ? value : refuseLayer(context, `option "${key}" is no number`);
+}
+
+export function flagIn({ layer }: Pick<LayerContext, 'layer'>, key: string, otherwise = false): boolean {
+  const value = layer.config[key];
+  return typeof value === 'boolean' ? value : otherwise;
+}
+
+/** An option that Keras stores as a number or a list of one number. */
+export function single(context: LayerContext, key: string, otherwise?: number): number {
+  const value = context.layer.config[key] ?? otherwise;
+  const first = Array.isArray(value) && value.length === 1 ? value[0] : value;
+  return typeof first === 'number' && Number.isInteger(first) ? first : refuseLayer(context, `option "${key}" is no whole number`);
+}
+
+export function configOf(value: unknown, context: LayerContext, key: string): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : refuseLayer(context, `option "${key}" is malformed`);
+}
+
+/** Rows and columns exchanged: Keras' [inputs, outputs] becomes [outputs, inputs]. */
+export function transposed({ shape, data }: { shape: readonly number[]; data: Float32Array }): { shape: number[]; data: Float32Array } {
+  const [rows, columns] = [shape[0]!, data.length / shape[0]!];
+  const out = new Float32Array(data.length);
+  for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = data[r * columns + c]!;
+  return { shape: [columns, rows], data: out };
+}
+
+/** Fails where an array read from the file has another shape than the configuration says. */
+export function checkShape(context: LayerContext, what: string, shape: readonly number[], expected: readonly number[]): void {
+  if (shape.length === expected.length && shape.every((n, i) => n === expected[i])) return;
+  fail('MODEL_SHAPE', `weight "${what}" of layer "${context.name}" does not fit its configuration`, {
+    place: `${context.name}/${what}`,
+    expected: `[${expected.join(', ')}]`,
+    found: `[${shape.join(', ')}]`,
+  });
+}

@@ -1,0 +1,87 @@
+import { checkShape, type LayerContext, refuseLayer } from '../layer.ts';
+
+interface CellShape {
+  readonly cell: 'lstm' | 'gru' | 'rnn';
+  readonly units: number;
+  readonly features: number;
+  readonly resetAfter: boolean;
+  readonly useBias: boolean;
+}
+
+interface Stored {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** Keras' position of each of our gates: Keras orders an LSTM's input, forget, candidate, output. */
+const gateOrder = { lstm: [0, 1, 3, 2], gru: [0, 1, 2], rnn: [0] } as const;
+
+/** [inputs, gates·units] as [gates·units, inputs], gates in our order. */
+function matrix({ shape, data }: Stored, order: readonly number[], units: number): Stored {
+  const inputs = shape[0]!;
+  const columns = order.length * units;
+  const out = new Float32Array(data.length);
+  order.forEach((from, gate) => {
+    for (let u = 0; u < units; u++) {
+      for (let i = 0; i < inputs; i++) out[(gate * units + u) * inputs + i] = data[i * columns + from * units + u]!;
+    }
+  });
+  return { shape: [columns, inputs], data: out };
+}
+
+/**
+ * CuDNN stores each gate's input kernel transposed but in the shape of the other layout: the gate's [inputs, units]
+ * block, read row by row, is our [units, inputs]. Its recurrent blocks are plainly transposed.
+ */
+function cudnnMatrix({ shape, data }: Stored, order: readonly number[], units: number): Stored {
+  const rows = shape[0]!;
+  const columns = order.length * units;
+  const out = new Float32Array(data.length);
+  order.forEach((from, gate) => {
+    let at = gate * units * rows;
+    for (let r = 0; r < rows; r++) for (let u = 0; u < units; u++) out[at++] = data[r * columns + from * units + u]!;
+  });
+  return { shape: [columns, rows], data: out };
+}
+
+/** Bias vectors with gates in our order. */
+function vector(data: Float32Array, order: readonly number[], units: number): Stored {
+  const out = new Float32Array(order.length * units);
+  order.forEach((from, gate) => out.set(data.subarray(from * units, (from + 1) * units), gate * units));
+  return { shape: [out.length], data: out };
+}
+
+/**
+ * Reads a cell's weights in Keras' order (kernel, recurrent_kernel, bias) and names them. CuDNN layouts are told by
+ * their double bias.
+ */
+export function cellWeights(context: LayerContext, { cell, units, features, resetAfter, useBias }: CellShape): Record<string, string> {
+  const { builder, name, supply } = context;
+  const names = { W: `${name}/W`, U: `${name}/U`, ...(useBias ? { b: `${name}/b` } : {}), ...(useBias && resetAfter ? { bR: `${name}/bR` } : {}) };
+  if (Object.hasOwn(builder.weights, names.W)) return names;
+  const order = gateOrder[cell];
+  const all = order.length * units;
+  const kernel = supply.take('kernel');
+  const recurrent = supply.take('recurrent_kernel');
+  checkShape(context, 'kernel', kernel.shape, [features, all]);
+  checkShape(context, 'recurrent_kernel', recurrent.shape, [units, all]);
+  const bias = useBias ? supply.take('bias') : undefined;
+  const double = bias?.shape.length === 1 && bias.data.length === 2 * all;
+  if (double && cell === 'gru' && !resetAfter) refuseLayer(context, 'CuDNN weights in a GRU that resets before the product', 'set reset_after=True');
+  const convert = double ? cudnnMatrix : matrix;
+  builder.weight(names.W, () => convert(kernel, order, units));
+  builder.weight(names.U, () => convert(recurrent, order, units));
+  if (!bias) return names;
+  const first = bias.data.subarray(0, all);
+  const second = bias.data.subarray(all);
+  if (resetAfter) {
+    if (!double) checkShape(context, 'bias', bias.shape, [2, all]);
+    builder.weight(names.b!, () => vector(first, order, units));
+    builder.weight(names.bR!, () => vector(second, order, units));
+  } else {
+    if (!double) checkShape(context, 'bias', bias.shape, [all]);
+    const sum = double ? first.map((value, i) => value + second[i]!) : first;
+    builder.weight(names.b!, () => vector(sum, order, units));
+  }
+  return names;
+}

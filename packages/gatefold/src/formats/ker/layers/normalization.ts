@@ -1,0 +1,127 @@
+import type { KerasTensor } from '../builder.ts';
+import { flagIn, type LayerContext, type LayerReader, numberIn, only, refuseLayer } from '../layer.ts';
+
+/** Refuses normalization over anything but the features. */
+function checkAxis(context: LayerContext, x: KerasTensor): number {
+  const { builder, layer } = context;
+  const value = layer.config.axis ?? -1;
+  const axis = Array.isArray(value) && value.length === 1 ? value[0] : value;
+  const rank = 1 + (builder.isSequence(x.value) ? 1 : 0) + builder.type(x.value).shape.length;
+  if (axis !== -1 && axis !== rank - 1) refuseLayer(context, `normalizes over axis ${JSON.stringify(value)}`, 'normalize the last axis');
+  return builder.type(x.value).shape.at(-1)!;
+}
+
+/** A vector of the layer, where it has one. */
+function vector(context: LayerContext, name: string, width: number): Float32Array {
+  const { data } = context.supply.take(name);
+  if (data.length !== width) refuseLayer(context, `weight "${name}" has ${data.length} values for ${width} features`);
+  return data;
+}
+
+/** (x − mean)/√(variance + epsilon)·gamma + beta with fixed statistics is one scale and one shift. */
+const batchNormalization: LayerReader = (context, inputs) => {
+  const { builder, name } = context;
+  const x = only(context, inputs);
+  const width = checkAxis(context, x);
+  const scaleName = `${name}/scale`;
+  if (!Object.hasOwn(builder.weights, scaleName)) {
+    const gamma = flagIn(context, 'scale', true) ? vector(context, 'gamma', width) : undefined;
+    const beta = flagIn(context, 'center', true) ? vector(context, 'beta', width) : undefined;
+    const mean = vector(context, 'moving_mean', width);
+    const variance = vector(context, 'moving_variance', width);
+    const epsilon = numberIn(context, 'epsilon', 1e-3);
+    const factor = Array.from(variance, (v, i) => (gamma?.[i] ?? 1) / Math.sqrt(v + epsilon));
+    const shift = factor.map((f, i) => (beta?.[i] ?? 0) - mean[i]! * f);
+    builder.weight(scaleName, () => ({ shape: [width], data: Float32Array.from(factor) }));
+    builder.weight(`${name}/shift`, () => ({ shape: [width], data: Float32Array.from(shift) }));
+  }
+  return [{ ...x, value: builder.add('scaleShift', name, { x: x.value }, {}, { scale: scaleName, shift: `${name}/shift` }).y! }];
+};
+
+const layerNormalization: LayerReader = (context, inputs) => {
+  const { builder, name } = context;
+  const x = only(context, inputs);
+  const width = checkAxis(context, x);
+  if (flagIn(context, 'rms_scaling')) refuseLayer(context, 'rms_scaling', 'use RMSNormalization');
+  const weights: Record<string, string> = {};
+  for (const [flag, role] of [['scale', 'gamma'], ['center', 'beta']] as const) {
+    if (flagIn(context, flag, true)) {
+      weights[role] = builder.weight(`${name}/${role}`, () => ({ shape: [width], data: vector(context, role, width) }));
+    }
+  }
+  const attributes = { kind: 'layer', epsilon: numberIn(context, 'epsilon', 1e-3) };
+  return [{ ...x, value: builder.add('normalization', name, { x: x.value }, attributes, weights).y! }];
+};
+
+const rmsNormalization: LayerReader = (context, inputs) => {
+  const { builder, name } = context;
+  const x = only(context, inputs);
+  const width = checkAxis(context, x);
+  const gamma = builder.weight(`${name}/gamma`, () => ({ shape: [width], data: vector(context, 'scale', width) }));
+  const attributes = { kind: 'rms', epsilon: numberIn(context, 'epsilon', 1e-6) };
+  return [{ ...x, value: builder.add('normalization', name, { x: x.value }, attributes, { gamma }).y! }];
+};
+
+const unitNormalization: LayerReader = (context, inputs) => {
+  const x = only(context, inputs);
+  checkAxis(context, x);
+  const value = context.builder.add('normalization', context.name, { x: x.value }, { kind: 'unit', epsilon: 1e-12 }).y!;
+  return [{ ...x, value }];
+};
+
+/** Numbers of an option that may be one number for all features, or nested lists. */
+function listed(value: unknown, width: number): number[] | undefined {
+  const flat = (Array.isArray(value) ? value.flat(8) : [value]) as unknown[];
+  if (!flat.every((n): n is number => typeof n === 'number' && Number.isFinite(n))) return undefined;
+  if (flat.length === 1) return Array.from({ length: width }, () => flat[0] as number);
+  return flat.length === width ? (flat as number[]) : undefined;
+}
+
+function scaleAndShift(context: LayerContext, x: KerasTensor, make: () => { scale: number[]; shift: number[] }): KerasTensor[] {
+  const { builder, name } = context;
+  const made = Object.hasOwn(builder.weights, `${name}/scale`) ? undefined : make();
+  const weights = {
+    scale: builder.weight(`${name}/scale`, () => ({ shape: [made!.scale.length], data: Float32Array.from(made!.scale) })),
+    shift: builder.weight(`${name}/shift`, () => ({ shape: [made!.shift.length], data: Float32Array.from(made!.shift) })),
+  };
+  return [{ ...x, value: builder.add('scaleShift', name, { x: x.value }, {}, weights).y! }];
+}
+
+const rescaling: LayerReader = (context, inputs) => {
+  const x = only(context, inputs);
+  const width = context.builder.type(x.value).shape.at(-1)!;
+  // Keras 2 drops the mask here.
+  const mask = context.kerasMajor >= 3 ? x.mask : undefined;
+  return scaleAndShift(context, { ...x, mask }, () => {
+    const scale = listed(context.layer.config.scale, width) ?? refuseLayer(context, 'its scale is no number');
+    const shift = listed(context.layer.config.offset ?? 0, width) ?? refuseLayer(context, 'its offset is no number');
+    return { scale, shift };
+  });
+};
+
+/** (x − mean)/max(√variance, 1e-7), by statistics in the configuration or adapted ones in the file; or its inverse. */
+const normalization: LayerReader = (context, inputs) => {
+  const x = only(context, inputs);
+  const width = checkAxis(context, x);
+  return scaleAndShift(context, x, () => {
+    const { mean, variance } = context.layer.config;
+    const given = mean !== undefined && mean !== null;
+    const middle = given ? listed(mean, width) : [...vector(context, 'mean', width)];
+    const spread = given ? listed(variance, width) : [...vector(context, 'variance', width)];
+    if (!given) context.supply.skip('count');
+    if (!middle || !spread) return refuseLayer(context, 'its statistics do not fit the features');
+    const deviation = spread.map((v) => Math.max(Math.sqrt(v), 1e-7));
+    if (flagIn(context, 'invert')) return { scale: deviation, shift: middle };
+    return { scale: deviation.map((d) => 1 / d), shift: middle.map((m, i) => -m / deviation[i]!) };
+  });
+};
+
+export const normalizationLayers: Readonly<Record<string, LayerReader>> = {
+  BatchNormalization: batchNormalization,
+  BatchNormalizationV1: batchNormalization,
+  LayerNormalization: layerNormalization,
+  RMSNormalization: rmsNormalization,
+  UnitNormalization: unitNormalization,
+  Rescaling: rescaling,
+  Normalization: normalization,
+};
