@@ -22,6 +22,7 @@ export class Builder {
   readonly blocks: Block[] = [];
   readonly values = new Map<string, number>();
   stateBytes = 0;
+  readonly callStates: { at: number; floats: number }[] = [];
   private open: Instruction[] = [];
   private inScan = false;
   private coded = new Map<string, { codes: Ref; meta: Ref; plane: number }>();

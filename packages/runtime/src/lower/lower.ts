@@ -62,6 +62,7 @@ export function lower(model: Model, graphName?: string): Program {
     blocks: builder.blocks,
     constants: builder.constants.image(),
     stateBytes: builder.stateBytes,
+    callStates: builder.callStates,
     inputs: graph.inputs.filter(({ name }) => !isKept(name)).map(({ name }) => port(name, name)),
     outputs: graph.outputs.filter(({ name }) => !isKept(name)).map(({ name, value }) => port(name, value)),
     stepwise: graph.states.length > 0,

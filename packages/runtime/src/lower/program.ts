@@ -56,6 +56,8 @@ export interface Program {
   readonly constants: Uint8Array;
   /** Bytes of one stream's state block; all zero at the start of a stream. */
   readonly stateBytes: number;
+  /** Parts of the state that streaming keeps but that start anew with every call on whole sequences. */
+  readonly callStates: readonly { readonly at: number; readonly floats: number }[];
   readonly inputs: readonly ProgramPort[];
   readonly outputs: readonly ProgramPort[];
   /** Whether states travel through ports, so that a call must be one step. */

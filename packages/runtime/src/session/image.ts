@@ -94,6 +94,14 @@ export class Image {
     return this.f32.subarray(at, at + (this.program.stateBytes >> 2));
   }
 
+  /** Zeroes parts of a slot's state, given as byte offsets and float counts. */
+  clear(slot: number, parts: readonly { readonly at: number; readonly floats: number }[]): void {
+    for (const { at, floats } of parts) {
+      const from = (this.stateAt(slot) + at) >> 2;
+      this.f32.fill(0, from, from + floats);
+    }
+  }
+
   stateAt(slot: number): number {
     return this.placed.statesAt + slot * this.placed.stateStride;
   }

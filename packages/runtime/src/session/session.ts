@@ -110,11 +110,11 @@ export class Session implements StreamHost {
     }
     const own = streams ? [] : Array.from({ length: batch }, () => this.stream());
     const used = streams ?? own;
+    // What a masked step repeats is the output of this call alone.
+    for (const stream of used) this.image.clear(stream.slotOf(this), this.program.callStates);
     try {
-      if (this.streams) {
-        if (this.sequential) return this.pushAll(used, arrays, lengths);
-        this.checkSingle(lengths);
-      }
+      if (this.streams && this.sequential && isCommon(lengths)) return this.pushAll(used, arrays, lengths);
+      if (!this.sequential) this.checkSingle(lengths);
       this.call(used, arrays, lengths, 0, lengths);
       return this.collect(batch);
     } finally {
@@ -137,7 +137,11 @@ export class Session implements StreamHost {
   push(streams: readonly StreamLike[], inputs: Inputs): Record<string, Tensor> {
     this.needStreaming();
     const arrays = arraysOf(this.program, inputs);
-    return this.pushAll(streams, arrays, this.lengths(arrays, streams.length));
+    const lengths = this.lengths(arrays, streams.length);
+    if (!isCommon(lengths)) {
+      fail('INPUT_SHAPE', 'the inputs have different numbers of steps', { found: JSON.stringify(lengths) });
+    }
+    return this.pushAll(streams, arrays, lengths);
   }
 
   /**
@@ -172,18 +176,8 @@ export class Session implements StreamHost {
   }
 
   private lengths(arrays: readonly Numbers[], batch: number): Record<string, number> {
-    const lengths: Record<string, number> = {};
-    let common: number | undefined;
-    for (let i = 0; i < arrays.length; i++) {
-      const port = this.program.inputs[i]!;
-      const steps = stepsOf(port, arrays[i]!.length, batch);
-      lengths[port.name] = steps;
-      if (this.streams && common !== undefined && steps !== common) {
-        fail('INPUT_SHAPE', 'the inputs have different numbers of steps', { found: JSON.stringify(lengths) });
-      }
-      common = steps;
-    }
-    return lengths;
+    const ports = this.program.inputs;
+    return Object.fromEntries(arrays.map((array, i) => [ports[i]!.name, stepsOf(ports[i]!, array.length, batch)]));
   }
 
   /** Runs a streaming program chunk by chunk and collects its outputs. */
@@ -312,6 +306,10 @@ export class Session implements StreamHost {
     }
     return out;
   }
+}
+
+function isCommon(lengths: Readonly<Record<string, number>>): boolean {
+  return new Set(Object.values(lengths)).size === 1;
 }
 
 interface Spans {

@@ -20,6 +20,17 @@ export interface KerasTensor {
   readonly value: string;
   /** Name of a [batch, time, 1] value that is not 0 where the step counts. */
   readonly mask?: string | undefined;
+  /** A truth of Keras 3's mask arithmetic instead of numbers; `value` is empty then. */
+  readonly truth?: Truth | undefined;
+}
+
+/**
+ * What a true-or-false tensor says of each step, asked whether any of its features is true: somewhere among these masks,
+ * or always. That is all that masks are used for, and "or", joining and broadcasting keep it.
+ */
+export interface Truth {
+  readonly masks: readonly string[];
+  readonly always: boolean;
 }
 
 /** Collects nodes and weights; every node's shapes are inferred at once, so that layers can ask for them. */

@@ -131,6 +131,25 @@ export function lowerRecurrent(builder: Builder, node: Node): void {
 
   const y = builder.output(node, 'y')?.vector;
   const mask = node.inputs.mask === undefined ? undefined : builder.input(node, 'mask').vector;
+  // A masked step repeats the output before it, which is zero at first even where the states are not.
+  const repeats = mask && y && node.attributes.zeroOutputForMask !== true;
+  const previous = repeats ? builder.vector(0, y.width) : undefined;
+  const keptPrevious = previous && !backward ? builder.state(previous.width) : undefined;
+  if (previous && keptPrevious !== undefined) {
+    builder.callStates.push({ at: keptPrevious, floats: previous.width });
+    builder.emit('loadState', {
+      dst: { ref: previous.ref },
+      state: { state: keptPrevious },
+      n: { value: previous.width },
+    });
+  } else if (previous) {
+    builder.emit('fill', {
+      rows: builder.rows(0),
+      dst: { ref: previous.ref },
+      n: { value: previous.width },
+      value: { value: 0 },
+    });
+  }
   builder.scan(time, backward, () => {
     const emitter = new StepEmitter(builder, node, options, gateCount);
     const computed = step(emitter);
@@ -139,10 +158,22 @@ export function lowerRecurrent(builder: Builder, node: Node): void {
       if (next[name]!.ref !== state[name]!.ref) emitCopy(builder, 0, next[name]!, state[name]!);
     }
     if (!y) return;
-    if (mask && node.attributes.zeroOutputForMask === true) select(builder, mask, state.h!, undefined, y);
-    else emitCopy(builder, 0, state.h!, y);
+    if (!mask) emitCopy(builder, 0, state.h!, y);
+    else if (previous) {
+      const output = builder.vector(0, y.width);
+      select(builder, mask, state.h!, previous, output);
+      emitCopy(builder, 0, output, previous);
+      emitCopy(builder, 0, output, y);
+    } else select(builder, mask, state.h!, undefined, y);
   });
 
+  if (previous && keptPrevious !== undefined) {
+    builder.emit('storeState', {
+      src: { ref: previous.ref },
+      state: { state: keptPrevious },
+      n: { value: previous.width },
+    });
+  }
   for (const { name } of cell.states) {
     const at = kept[name];
     if (at !== undefined) {

@@ -6,6 +6,7 @@ import { recurrentLayers } from './recurrent.ts';
 import { shapeLayers } from './shape.ts';
 import { simpleLayers } from './simple.ts';
 import { timeDistributed } from './time-distributed.ts';
+import { truthLayers } from './truth.ts';
 
 /** Readers by Keras class. */
 export const layerReaders: Readonly<Record<string, LayerReader>> = {
@@ -15,5 +16,6 @@ export const layerReaders: Readonly<Record<string, LayerReader>> = {
   ...normalizationLayers,
   ...shapeLayers,
   ...simpleLayers,
+  ...truthLayers,
   TimeDistributed: timeDistributed,
 };

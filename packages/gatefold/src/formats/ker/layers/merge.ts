@@ -1,5 +1,6 @@
 import type { KerasTensor } from '../builder.ts';
 import { type LayerContext, type LayerReader, refuseLayer } from '../layer.ts';
+import { joinTruths } from './truth.ts';
 
 /**
  * The mask of joined tensors. Keras 2: a step counts where every mask says so. Keras 3: where any does, and a tensor
@@ -41,6 +42,7 @@ const concatenate: LayerReader = (context, inputs) => {
   const { builder, name, layer } = context;
   if (inputs.length < 1) refuseLayer(context, 'is called without inputs');
   const axis = Number(layer.config.axis ?? -1);
+  if (inputs.every(({ truth }) => truth) && axis === -1) return joinTruths(context, inputs, { tensors: {}, constants: [] });
   const rank = 1 + (builder.isSequence(inputs[0]!.value) ? 1 : 0) + builder.type(inputs[0]!.value).shape.length;
   const list = (values: readonly string[]) => Object.fromEntries(values.map((value, i) => [String(i), value]));
   if (axis === -1 || axis === rank - 1) {
@@ -48,11 +50,20 @@ const concatenate: LayerReader = (context, inputs) => {
     return [{ value, mask: joinMasks(context, inputs) }];
   }
   if (rank !== 3 || (axis !== 1 && axis !== -2)) return refuseLayer(context, `axis ${axis}`, 'concatenate along steps or features');
-  if (inputs.some(({ mask }) => mask !== undefined)) refuseLayer(context, 'joins masked sequences along time');
   // Along time: with time and features exchanged it is a concatenation of features.
-  const across = inputs.map(({ value }) => builder.add('transpose', `${name}/across`, { x: value }).y!);
-  const joined = builder.add('concat', `${name}/joined`, list(across)).y!;
-  return [{ value: builder.add('transpose', name, { x: joined }).y! }];
+  const join = (values: readonly string[], what: string) => {
+    const across = values.map((value) => builder.add('transpose', `${what}/across`, { x: value }).y!);
+    return builder.add('transpose', what, { x: builder.add('concat', `${what}/joined`, list(across)).y! }).y!;
+  };
+  const value = join(inputs.map((tensor) => tensor.value), name);
+  if (inputs.every(({ mask }) => mask === undefined)) return [{ value }];
+  // A sequence without mask counts everywhere: 0·x + 1 of its first feature.
+  const masks = inputs.map((tensor) => {
+    if (tensor.mask !== undefined) return tensor.mask;
+    const first = builder.add('slice', `${name}/first`, { x: tensor.value }, { from: 0, to: 1 }).y!;
+    return builder.add('unary', `${name}/ones`, { x: first }, { function: ['affine', 0, 1] }).y!;
+  });
+  return [{ value, mask: join(masks, `${name}/mask`) }];
 };
 
 export const mergeLayers: Readonly<Record<string, LayerReader>> = {

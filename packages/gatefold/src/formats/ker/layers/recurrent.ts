@@ -4,6 +4,7 @@ import { activationAttribute, type KerasTensor } from '../builder.ts';
 import { layerConfig } from '../config.ts';
 import { configOf, flagIn, type LayerContext, type LayerReader, type NamedArguments, only, refuseLayer, single } from '../layer.ts';
 import { cellWeights } from './cell-weights.ts';
+import { stepMask } from './truth.ts';
 
 const cellClasses: Readonly<Record<string, 'lstm' | 'gru' | 'rnn'>> = {
   LSTM: 'lstm',
@@ -79,7 +80,7 @@ function runLayer(
   initial: readonly string[],
   mask: string | undefined,
   zeroOutputForMask: boolean,
-): { output: (sequences: boolean) => string; states: string[] } {
+): LayerRun {
   const backward = flagIn(context, 'go_backwards');
   const stateful = flagIn(context, 'stateful');
   const states: string[] = [];
@@ -92,35 +93,46 @@ function runLayer(
     states.push(...out.states);
   }
   const { builder, name } = context;
+  const reversed = () => builder.add('reverse', `${name}/reverse`, { x: at }).y!;
+  // What a masked step repeats starts at zero; the state may not have. Then only the sequence tells the last output.
+  const differs = mask !== undefined && (initial.length > 0 || stateful);
   return {
     states,
-    output: (sequences) => {
-      // `y` follows the input's order: running backward, the last step processed is the first, and its state is h.
-      if (!sequences) return backward ? h : builder.add('last', `${name}/last`, { x: at }).y!;
-      return at;
+    // `y` follows the input's order, Keras gives the order of processing.
+    sequence: (inOrder) => (backward && inOrder === 'processed' ? reversed() : at),
+    last() {
+      if (backward && !differs) return h;
+      return builder.add('last', `${name}/last`, { x: backward ? reversed() : at }).y!;
     },
+    backward,
   };
+}
+
+interface LayerRun {
+  readonly states: readonly string[];
+  readonly sequence: (order: 'processed' | 'input') => string;
+  readonly last: () => string;
+  readonly backward: boolean;
 }
 
 /**
  * The tensors after the first are initial states, as are those passed by name. Keras 3 does not hand the mask that
  * travels with x to a layer that is given initial states (it still passes it on), Keras 2 does.
  */
-function splitInputs({ kerasMajor }: LayerContext, inputs: readonly KerasTensor[], named: NamedArguments['tensors']) {
+function splitInputs(context: LayerContext, inputs: readonly KerasTensor[], named: NamedArguments['tensors']) {
   const [x, ...rest] = inputs;
   const initial = (named.initial_state ?? rest).map((tensor) => tensor.value);
-  const implicit = kerasMajor >= 3 && initial.length > 0 ? undefined : x!.mask;
-  return { x: x!, initial, mask: named.mask?.[0]?.value ?? implicit };
+  const implicit = context.kerasMajor >= 3 && initial.length > 0 ? undefined : x!.mask;
+  const [given] = named.mask ?? [];
+  return { x: x!, initial, mask: given ? stepMask(context, given) : implicit };
 }
 
 const recurrent: LayerReader = (context, inputs, { tensors }) => {
   if (inputs.length === 0) only(context, inputs);
   const { x, initial, mask } = splitInputs(context, inputs, tensors);
   const sequences = flagIn(context, 'return_sequences');
-  const { output, states } = runLayer(context, x, initial, mask, flagIn(context, 'zero_output_for_mask'));
-  let y = output(sequences);
-  // Keras gives the steps in the order they were processed.
-  if (sequences && flagIn(context, 'go_backwards')) y = context.builder.add('reverse', `${context.name}/reverse`, { x: y }).y!;
+  const { sequence, last, states } = runLayer(context, x, initial, mask, flagIn(context, 'zero_output_for_mask'));
+  const y = sequences ? sequence('processed') : last();
   const first: KerasTensor = { value: y, mask: sequences ? (mask ?? x.mask) : undefined };
   return flagIn(context, 'return_state') ? [first, ...states.map((value) => ({ value }))] : [first];
 };
@@ -147,7 +159,9 @@ const bidirectional: LayerReader = (context, inputs, { tensors }) => {
   // The wrapper makes masked steps zero where sequences are returned, whatever the layer says.
   const a = runLayer(forward, x, initial.slice(0, half), mask, sequences);
   const b = runLayer(backward, x, initial.slice(half), mask, sequences);
-  const [left, right] = [a.output(sequences), b.output(sequences)];
+  const left = sequences ? a.sequence('processed') : a.last();
+  // The wrapper reverses what its backward layer gives, in whatever direction that ran.
+  const right = !sequences ? b.last() : b.backward ? b.sequence('input') : builder.add('reverse', `${name}/flip`, { x: b.sequence('input') }).y!;
   const states = flagIn(forward, 'return_state') ? [...a.states, ...b.states].map((value) => ({ value })) : [];
   const keptMask = sequences ? (mask ?? x.mask) : undefined;
   const mode = layer.config.merge_mode === undefined ? 'concat' : layer.config.merge_mode;

@@ -90,13 +90,6 @@ function globalPool(fn: 'max' | 'mean'): LayerReader {
   };
 }
 
-/** x ≠ number as a layer of its own: how Keras 3 writes the mask of an embedding that is passed by name. */
-const notEqual: LayerReader = (context, inputs, { constants }) => {
-  const value = constants.find((constant) => typeof constant === 'number');
-  if (typeof value !== 'number') refuseLayer(context, 'compares with something that is no number');
-  return [{ value: context.builder.add('mask', context.name, { x: only(context, inputs).value }, { value }).y! }];
-};
-
 const identities = ['Dropout', 'SpatialDropout1D', 'GaussianDropout', 'GaussianNoise', 'AlphaDropout', 'ActivityRegularization', 'Identity'];
 
 export const simpleLayers: Readonly<Record<string, LayerReader>> = {
@@ -117,5 +110,4 @@ export const simpleLayers: Readonly<Record<string, LayerReader>> = {
   GlobalMaxPool1D: globalPool('max'),
   GlobalAveragePooling1D: globalPool('mean'),
   GlobalAvgPool1D: globalPool('mean'),
-  NotEqual: notEqual,
 };
