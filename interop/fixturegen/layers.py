@@ -17,7 +17,7 @@ ACTIVATIONS = [
     *([] if KERAS2 else [
         "silu", "relu6", "leaky_relu", "log_sigmoid", "hard_silu", "hard_tanh", "celu",
         "tanh_shrink", "hard_shrink", "soft_shrink", "squareplus", "sparse_plus",
-        "sparse_sigmoid", "log_softmax", "sparsemax"])]
+        "sparse_sigmoid", "log_softmax"])]
 
 
 @case("dense")

@@ -1,6 +1,6 @@
 import type { KerasTensor } from '../builder.ts';
 import { type LayerContext, type LayerReader, refuseLayer } from '../layer.ts';
-import { joinTruths } from './truth.ts';
+import { joinTruths, stepMask } from './truth.ts';
 
 /**
  * The mask of joined tensors. Keras 2: a step counts where every mask says so. Keras 3: where any does, and a tensor
@@ -38,11 +38,22 @@ function elementwise(fn: string, average = false): LayerReader {
   };
 }
 
+/** Along time: with time and features exchanged it is a concatenation of features. */
+function joinSteps({ builder }: LayerContext, values: readonly string[], what: string): string {
+  const across = values.map((value) => builder.add('transpose', `${what}/across`, { x: value }).y!);
+  const named = Object.fromEntries(across.map((value, i) => [String(i), value]));
+  return builder.add('transpose', what, { x: builder.add('concat', `${what}/joined`, named).y! }).y!;
+}
+
 const concatenate: LayerReader = (context, inputs) => {
   const { builder, name, layer } = context;
   if (inputs.length < 1) refuseLayer(context, 'is called without inputs');
   const axis = Number(layer.config.axis ?? -1);
-  if (inputs.every(({ truth }) => truth) && axis === -1) return joinTruths(context, inputs, { tensors: {}, constants: [] });
+  if (inputs.every(({ truth }) => truth)) {
+    if (axis === -1) return joinTruths(context, inputs, { tensors: {}, constants: [] });
+    const masks = inputs.map((tensor) => stepMask(context, tensor) ?? refuseLayer(context, 'joins a mask that is always true'));
+    return [{ value: '', truth: { masks: [joinSteps(context, masks, name)], always: false } }];
+  }
   const rank = 1 + (builder.isSequence(inputs[0]!.value) ? 1 : 0) + builder.type(inputs[0]!.value).shape.length;
   const list = (values: readonly string[]) => Object.fromEntries(values.map((value, i) => [String(i), value]));
   if (axis === -1 || axis === rank - 1) {
@@ -50,11 +61,7 @@ const concatenate: LayerReader = (context, inputs) => {
     return [{ value, mask: joinMasks(context, inputs) }];
   }
   if (rank !== 3 || (axis !== 1 && axis !== -2)) return refuseLayer(context, `axis ${axis}`, 'concatenate along steps or features');
-  // Along time: with time and features exchanged it is a concatenation of features.
-  const join = (values: readonly string[], what: string) => {
-    const across = values.map((value) => builder.add('transpose', `${what}/across`, { x: value }).y!);
-    return builder.add('transpose', what, { x: builder.add('concat', `${what}/joined`, list(across)).y! }).y!;
-  };
+  const join = (values: readonly string[], what: string) => joinSteps(context, values, what);
   const value = join(inputs.map((tensor) => tensor.value), name);
   if (inputs.every(({ mask }) => mask === undefined)) return [{ value }];
   // A sequence without mask counts everywhere: 0·x + 1 of its first feature.

@@ -18,6 +18,21 @@ function vector(context: LayerContext, name: string, width: number): Float32Arra
   return data;
 }
 
+/** Normalization over the steps is normalization over the features with both exchanged. */
+export function overSteps(reader: LayerReader): LayerReader {
+  return (context, inputs, named) => {
+    const x = only(context, inputs);
+    const { builder, layer, name } = context;
+    const { axis } = layer.config;
+    const first = Array.isArray(axis) && axis.length === 1 ? axis[0] : axis;
+    if (!builder.isSequence(x.value) || (first !== 1 && first !== -2)) return reader(context, inputs, named);
+    const across = builder.add('transpose', `${name}/across`, { x: x.value }).y!;
+    const inner = { ...context, layer: { ...layer, config: { ...layer.config, axis: -1 } } };
+    const [y] = reader(inner, [{ value: across }], named);
+    return [{ value: builder.add('transpose', `${name}/back`, { x: y!.value }).y!, mask: x.mask }];
+  };
+}
+
 /** (x − mean)/√(variance + epsilon)·gamma + beta with fixed statistics is one scale and one shift. */
 const batchNormalization: LayerReader = (context, inputs) => {
   const { builder, name } = context;
@@ -38,9 +53,18 @@ const batchNormalization: LayerReader = (context, inputs) => {
   return [{ ...x, value: builder.add('scaleShift', name, { x: x.value }, {}, { scale: scaleName, shift: `${name}/shift` }).y! }];
 };
 
-const layerNormalization: LayerReader = (context, inputs) => {
-  const { builder, name } = context;
+const layerNormalization: LayerReader = (context, inputs, named) => {
+  const { builder, name, layer } = context;
   const x = only(context, inputs);
+  if (JSON.stringify(layer.config.axis) === '[1,2]' && builder.isSequence(x.value)) {
+    // Over steps and features at once: laid side by side they are the features of one vector.
+    const steps = builder.steps(x.value) ?? refuseLayer(context, 'normalizes over an open number of steps');
+    const width = builder.type(x.value).shape.at(-1)!;
+    const flat = builder.add('reshape', `${name}/flat`, { x: x.value }, { shape: [steps * width] }).y!;
+    const inner = { ...context, layer: { ...layer, config: { ...layer.config, axis: -1 } } };
+    const [y] = layerNormalization(inner, [{ value: flat }], named);
+    return [{ ...x, value: builder.add('reshape', `${name}/steps`, { x: y!.value }, { shape: [steps, width], time: true }).y! }];
+  }
   const width = checkAxis(context, x);
   if (flagIn(context, 'rms_scaling')) refuseLayer(context, 'rms_scaling', 'use RMSNormalization');
   const weights: Record<string, string> = {};
@@ -102,12 +126,14 @@ const rescaling: LayerReader = (context, inputs) => {
 /** (x − mean)/max(√variance, 1e-7), by statistics in the configuration or adapted ones in the file; or its inverse. */
 const normalization: LayerReader = (context, inputs) => {
   const x = only(context, inputs);
-  const width = checkAxis(context, x);
+  const width = context.builder.type(x.value).shape.at(-1)!;
+  // Without an axis there is one mean and one variance for everything.
+  if (context.layer.config.axis !== null) checkAxis(context, x);
   return scaleAndShift(context, x, () => {
     const { mean, variance } = context.layer.config;
     const given = mean !== undefined && mean !== null;
-    const middle = given ? listed(mean, width) : [...vector(context, 'mean', width)];
-    const spread = given ? listed(variance, width) : [...vector(context, 'variance', width)];
+    const middle = listed(given ? mean : [...context.supply.take('mean').data], width);
+    const spread = listed(given ? variance : [...context.supply.take('variance').data], width);
     if (!given) context.supply.skip('count');
     if (!middle || !spread) return refuseLayer(context, 'its statistics do not fit the features');
     const deviation = spread.map((v) => Math.max(Math.sqrt(v), 1e-7));
@@ -117,9 +143,9 @@ const normalization: LayerReader = (context, inputs) => {
 };
 
 export const normalizationLayers: Readonly<Record<string, LayerReader>> = {
-  BatchNormalization: batchNormalization,
-  BatchNormalizationV1: batchNormalization,
-  LayerNormalization: layerNormalization,
+  BatchNormalization: overSteps(batchNormalization),
+  BatchNormalizationV1: overSteps(batchNormalization),
+  LayerNormalization: overSteps(layerNormalization),
   RMSNormalization: rmsNormalization,
   UnitNormalization: unitNormalization,
   Rescaling: rescaling,

@@ -3,6 +3,7 @@ import { applyActivation } from '../activations.ts';
 import { activationAttribute, type KerasTensor } from '../builder.ts';
 import { flagIn, type LayerContext, type LayerReader, numberIn, only, refuseLayer } from '../layer.ts';
 import { windowOf } from './dense.ts';
+import { overSteps } from './normalization.ts';
 
 /** Does nothing at inference. */
 const identity: LayerReader = (context, inputs) => [only(context, inputs)];
@@ -58,10 +59,16 @@ const prelu: LayerReader = (context, inputs) => {
   const width = builder.type(x.value).shape.at(-1)!;
   const slope = builder.weight(`${name}/slope`, () => {
     const { data } = supply.take('alpha');
-    if (data.length !== width) refuseLayer(context, 'one slope per step', 'use PReLU(shared_axes=[1])');
-    return { shape: [width], data };
+    return { shape: [data.length], data };
   });
-  return [{ ...x, value: builder.add('prelu', name, { x: x.value }, {}, { slope }).y! }];
+  const slopes = builder.weights[slope]!.shape[0]!;
+  if (slopes === width) return [{ ...x, value: builder.add('prelu', name, { x: x.value }, {}, { slope }).y! }];
+  // A slope of its own for every step: the steps are laid side by side for it.
+  const steps = builder.steps(x.value);
+  if (steps === undefined || slopes !== steps * width) return refuseLayer(context, 'its slopes do not fit', 'use PReLU(shared_axes=[1])');
+  const flat = builder.add('reshape', `${name}/flat`, { x: x.value }, { shape: [slopes] }).y!;
+  const y = builder.add('prelu', name, { x: flat }, {}, { slope }).y!;
+  return [{ ...x, value: builder.add('reshape', `${name}/steps`, { x: y }, { shape: [steps, width], time: true }).y! }];
 };
 
 const masking: LayerReader = (context, inputs) => {
@@ -100,7 +107,7 @@ export const simpleLayers: Readonly<Record<string, LayerReader>> = {
   ELU: elu,
   ThresholdedReLU: thresholdedRelu,
   PReLU: prelu,
-  Softmax: softmax,
+  Softmax: overSteps(softmax),
   Masking: masking,
   MaxPooling1D: pool('max'),
   MaxPool1D: pool('max'),
