@@ -47,6 +47,28 @@ function tanhBy(
   return f32x4.pmin(f32x4.pmax(f32x4.div(f32x4.mul(a, p), q), below), unit);
 }
 
+/** ½ + ½·tanh(x/2): the bits of sigmoid (see activations.ts). */
+@inline
+function sigmoidBy(
+  x: v128,
+  low: v128,
+  high: v128,
+  p1: v128,
+  p2: v128,
+  p3: v128,
+  p4: v128,
+  q1: v128,
+  q2: v128,
+  q3: v128,
+  q4: v128,
+  below: v128,
+  unit: v128,
+  h2: v128,
+): v128 {
+  const y = tanhBy(f32x4.mul(h2, x), low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit);
+  return f32x4.add(h2, f32x4.mul(h2, y));
+}
+
 /** c ← σ(f)·c + σ(i)·tanh(g), h ← σ(o)·tanh(c) */
 export function lstm(pc: usize): void {
   const low = tanhLow;
@@ -76,20 +98,15 @@ export function lstm(pc: usize): void {
     const g = o + gate;
     // Two loops: tanh(c) waits for all of c, and a processor looks only so far ahead.
     for (let u: usize = 0; u < bytes; u += 16) {
-      let forget = f32x4.mul(h2, v128.load(f + u));
-      let entry = f32x4.mul(h2, v128.load(z + u));
-      forget = tanhBy(forget, low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit);
-      forget = f32x4.add(h2, f32x4.mul(h2, forget));
-      entry = tanhBy(entry, low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit);
-      entry = f32x4.add(h2, f32x4.mul(h2, entry));
+      const forget = sigmoidBy(v128.load(f + u), low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit, h2);
+      const entry = sigmoidBy(v128.load(z + u), low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit, h2);
       const candidate = tanhBy(v128.load(g + u), low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit);
       v128.store(c + u, f32x4.add(f32x4.mul(forget, v128.load(c + u)), f32x4.mul(entry, candidate)));
     }
     for (let u: usize = 0; u < bytes; u += 16) {
-      let leave = f32x4.mul(h2, v128.load(o + u));
-      leave = tanhBy(leave, low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit);
-      leave = f32x4.add(h2, f32x4.mul(h2, leave));
-      v128.store(h + u, f32x4.mul(leave, tanhBy(v128.load(c + u), low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit)));
+      const leave = sigmoidBy(v128.load(o + u), low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit, h2);
+      const shown = tanhBy(v128.load(c + u), low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit);
+      v128.store(h + u, f32x4.mul(leave, shown));
     }
   }
 }
@@ -123,14 +140,12 @@ export function gru(pc: usize): void {
     for (let i: usize = 0; i < bytes; i += 16) {
       const p = pre + i;
       const u = rec + i;
-      let r = f32x4.mul(h2, f32x4.add(v128.load(p + gate), v128.load(u + gate)));
-      r = tanhBy(r, low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit);
-      r = f32x4.add(h2, f32x4.mul(h2, r));
-      let z = f32x4.mul(h2, f32x4.add(v128.load(p), v128.load(u)));
-      z = tanhBy(z, low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit);
-      z = f32x4.add(h2, f32x4.mul(h2, z));
-      let n = f32x4.add(v128.load(p + 2 * gate), f32x4.mul(r, v128.load(u + 2 * gate)));
-      n = tanhBy(n, low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit);
+      const rSum = f32x4.add(v128.load(p + gate), v128.load(u + gate));
+      const r = sigmoidBy(rSum, low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit, h2);
+      const zSum = f32x4.add(v128.load(p), v128.load(u));
+      const z = sigmoidBy(zSum, low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit, h2);
+      const nSum = f32x4.add(v128.load(p + 2 * gate), f32x4.mul(r, v128.load(u + 2 * gate)));
+      const n = tanhBy(nSum, low, high, p1, p2, p3, p4, q1, q2, q3, q4, below, unit);
       const kept = f32x4.mul(z, v128.load(h + i));
       v128.store(dst + i, f32x4.add(kept, f32x4.mul(f32x4.sub(unit, z), n)));
     }

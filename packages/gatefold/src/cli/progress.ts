@@ -3,7 +3,7 @@ export class Progress {
   private readonly silent: boolean;
   private readonly terminal = process.stderr.isTTY === true;
   private shown = false;
-  private lastTime = 0;
+  private lastTime = Date.now();
   private lastWhat = '';
 
   constructor(silent: boolean) {

@@ -1,3 +1,3 @@
 export { match, matricesOf, type Place } from './address.ts';
 export type { CalibrationBatches, PassChange, PassContext, PassResult } from './pass.ts';
-export { encodingName, type QuantizeOptions, quantize, type Scheme } from './quantize/index.ts';
+export { type QuantizeOptions, quantize, type Scheme } from './quantize/index.ts';

@@ -60,6 +60,6 @@ export function checkRecipe(value: unknown, place = 'recipe'): Recipe {
   const [issue] = result.error.issues;
   return fail('RECIPE_INVALID', issue?.message ?? 'the recipe does not match its schema', {
     place: [place, ...(issue?.path ?? [])].join('.'),
-    hint: 'the schema is printed by `gatefold compress --schema`',
+    hint: 'the schema is printed by `gatefold schema`',
   });
 }

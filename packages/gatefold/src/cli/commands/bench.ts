@@ -1,7 +1,7 @@
 import { createSession, type Engine, fail, type Model, relaxedEngine, type Session, simd128Engine } from '@gatefold/runtime';
 import { loadModel } from '../../node/load.ts';
 import type { Context } from '../context.ts';
-import { alignedTable } from '../table.ts';
+import { alignedTable } from '../../report/format.ts';
 import { engineOption } from './run.ts';
 
 interface Timing {

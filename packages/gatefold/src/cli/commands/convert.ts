@@ -3,7 +3,7 @@ import { fail, type Model, writeGatefold } from '@gatefold/runtime';
 import { checkOutput, writeBytes } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
 import type { Context } from '../context.ts';
-import { showBytes } from '../table.ts';
+import { showBytes } from '../../report/format.ts';
 
 /** Refuses output formats that cannot be written, before any work is done. */
 export function checkTarget(context: Context, path: string, to?: string): void {

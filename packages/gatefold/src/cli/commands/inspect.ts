@@ -1,8 +1,8 @@
 import { analyse, bitsPerWeight, decode, type Dim, graphOf, type Model, portShape, storedBytes } from '@gatefold/runtime';
-import { encodingName } from '../../compress/index.ts';
+import { encodingName } from '../../evaluate/index.ts';
 import { type LoadedModel, loadModel } from '../../node/load.ts';
 import type { Context } from '../context.ts';
-import { alignedTable, showBytes, showNumber } from '../table.ts';
+import { alignedTable, showBytes, showNumber } from '../../report/format.ts';
 
 /** What `inspect --json` prints. */
 export function describeModel({ model, format, bytes }: LoadedModel) {

@@ -1,5 +1,6 @@
-import { bitsPerWeight, decode, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
+import { decode, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
 import { type ActivationSummary, summarizeActivations } from '../activations.ts';
+import { encodingName } from '../../evaluate/index.ts';
 import { matricesOf, type Place } from '../address.ts';
 import type { PassChange, PassContext, PassResult } from '../pass.ts';
 import { correctBias } from './bias.ts';
@@ -95,18 +96,6 @@ function changeOf({ node, role }: Place, before: Weight, after: Weight): PassCha
     after: encodingName(after),
     relativeError: power > 0 ? Math.sqrt(error / power) : 0,
   };
-}
-
-/** An encoding in a few words, as tables show it: `int8/row u7`, `log4/row u7`, `f32`. */
-export function encodingName({ encoding, shape, input }: Weight): string {
-  if (encoding.kind === 'concat') {
-    const bits = bitsPerWeight({ encoding, shape });
-    return `mixed ${Number.isInteger(bits) ? bits : bits.toFixed(1)} bits${input.kind === 'f32' ? '' : ` ${input.kind}`}`;
-  }
-  if (encoding.kind === 'dense') return encoding.type;
-  const name = encoding.kind === 'affine' ? `int${encoding.bits}` : `${encoding.scheme}${encoding.bits}`;
-  const group = encoding.rowsPerGroup === 1 ? 'row' : encoding.rowsPerGroup === shape[0] ? 'tensor' : 'gate';
-  return `${name}/${group}${input.kind === 'f32' ? '' : ` ${input.kind}`}`;
 }
 
 function warningsFor(gates: readonly Settled[]): string[] {

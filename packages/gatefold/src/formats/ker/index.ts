@@ -1,6 +1,6 @@
 import { fail, type Model, utf8Decode, validate } from '@gatefold/runtime';
 import { isZip, listZip, unzip } from '../../data/zip.ts';
-import { type Hdf5File, isHdf5, withHdf5 } from '../hdf5/index.ts';
+import { type Hdf5File, isHdf5, withHdf5 } from './hdf5/index.ts';
 import { GraphBuilder } from './builder.ts';
 import { type LayerConfig, modelConfig, type ModelConfig } from './config.ts';
 import { readGraph } from './graph.ts';

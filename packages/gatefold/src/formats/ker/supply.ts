@@ -1,5 +1,5 @@
 import { fail } from '@gatefold/runtime';
-import type { Hdf5Array, Hdf5File } from '../hdf5/index.ts';
+import type { Hdf5Array, Hdf5File } from './hdf5/index.ts';
 import type { LayerConfig } from './config.ts';
 
 /** A weight as the file holds it, row-major. */

@@ -8,10 +8,10 @@ import type { KerasVersion } from './version.ts';
  */
 export type ActivationSpec =
   | { readonly kind: 'chain'; readonly functions: readonly Activation[] }
-  | { readonly kind: 'softmax' }
+  | { readonly kind: 'softmax' | 'logSoftmax' | 'glu' }
   | { readonly kind: 'graph'; readonly name: GraphActivation };
 
-export type GraphActivation = 'log_softmax' | 'tanh_shrink' | 'hard_shrink' | 'soft_shrink' | 'squareplus' | 'sparse_plus';
+export type GraphActivation = 'tanh_shrink' | 'hard_shrink' | 'soft_shrink' | 'squareplus' | 'sparse_plus';
 
 const one = (...activation: Activation): ActivationSpec => ({ kind: 'chain', functions: [activation] });
 const graph = (name: GraphActivation): ActivationSpec => ({ kind: 'graph', name });
@@ -39,7 +39,7 @@ const named: Readonly<Record<string, ActivationSpec>> = {
   sparse_sigmoid: one('hardSigmoid', 0.5, 0.5),
   log_sigmoid: { kind: 'chain', functions: [['negate'], ['softplus'], ['negate']] },
   softmax: { kind: 'softmax' },
-  log_softmax: graph('log_softmax'),
+  glu: { kind: 'glu' },
   tanh_shrink: graph('tanh_shrink'),
   hard_shrink: graph('hard_shrink'),
   soft_shrink: graph('soft_shrink'),

@@ -1,10 +1,11 @@
 import { type ErrorCode, type ErrorDetail, fail } from '@gatefold/runtime';
 import { get, type Json, type JsonObject, show, textOf } from '../json.ts';
 import type { LayerSpec, ModelSpec } from './config.ts';
-import type { Emitter } from './emitter.ts';
-import { type KerasDim, type Mask, sizeOfShape, type Value } from './values.ts';
-import type { KerasVersion } from './version.ts';
+import type { Emitter, NodeOptions } from './emitter.ts';
+import { differs } from './masks.ts';
+import { type KerasDim, type Mask, showShape, type Value } from './values.ts';
 import type { Variable, Variables } from './variables.ts';
+import type { KerasVersion } from './version.ts';
 
 /** What all calls of one reading share. */
 export interface Reading {
@@ -12,7 +13,7 @@ export interface Reading {
   readonly version: KerasVersion;
   readonly variables: Variables;
   /** Evaluates a nested model; given here so that layers need not know the graph walker. */
-  runModel(model: ModelSpec, address: string, nodePrefix: string, inputs: readonly Value[]): Value[];
+  runModel(model: ModelSpec, address: string, inputs: readonly Value[]): Value[];
 }
 
 /** One call of a layer: what its kind reads to add nodes. */
@@ -26,12 +27,10 @@ export class LayerCall {
   readonly inputs: readonly Value[];
   /** Named arguments that are tensors. */
   readonly extra: Readonly<Record<string, readonly Value[]>>;
-  /** Named arguments that are plain values. */
-  readonly plain: JsonObject;
 
   constructor(
     reading: Reading,
-    fields: Pick<LayerCall, 'layer' | 'address' | 'name' | 'inputs'> & Partial<Pick<LayerCall, 'extra' | 'plain'>>,
+    fields: Pick<LayerCall, 'layer' | 'address' | 'name' | 'inputs'> & Partial<Pick<LayerCall, 'extra'>>,
   ) {
     this.reading = reading;
     this.layer = fields.layer;
@@ -39,7 +38,6 @@ export class LayerCall {
     this.name = fields.name;
     this.inputs = fields.inputs;
     this.extra = fields.extra ?? {};
-    this.plain = fields.plain ?? {};
   }
 
   get config(): JsonObject {
@@ -70,28 +68,32 @@ export class LayerCall {
   }
 
   /** All inputs, as numbers. */
-  list(): readonly Value[] {
+  list(): Value[] {
     if (this.inputs.length === 0) this.fail('FILE_CORRUPT', 'is called without inputs');
     return this.inputs.map((value) => this.numbers(value));
   }
 
-  private numbers(value: Value): Value {
-    if (value.truth) this.refuse('works on a mask, not on numbers');
-    return value;
+  /** Refuses masks as numbers; ids that are held as steps become one vector. */
+  numbers(value: Value): Value {
+    if (value.truth) this.refuse('works on the result of an operation that is not read', { found: operationOf(value) });
+    if (!value.steps) return value;
+    const size = value.shape[0] ?? this.refuse('the number of features must be known', { found: showShape(value) });
+    return { name: this.node('vector', 'reshape', value.name, { attributes: { shape: [size] } }), shape: [size] };
   }
 
-  /** The mask of the step dimension: what the call was given, or what its input carries. */
+  /** The mask of the steps: what the call was given, or what its first input carries. */
   mask(): string | undefined {
     const given = this.extra.mask?.[0];
     const mask = given ? this.maskFrom(given) : this.inputs[0]?.mask;
     return typeof mask === 'string' ? mask : undefined;
   }
 
-  private maskFrom({ truth }: Value): Mask | undefined {
+  private maskFrom(given: Value): Mask {
+    const { truth } = given;
     if (truth?.kind === 'differs' && truth.of.shape.length === 1) return differs(this.emitter, truth.of, truth.value);
-    if (truth?.kind !== 'steps') return this.refuse('its mask comes from something other than Masking or Embedding');
-    if (truth.mask === false) return this.refuse('its mask is false everywhere');
-    return truth.mask;
+    if (truth?.kind === 'steps' && truth.mask !== false) return truth.mask;
+    // Keras 3 writes out how it made the mask that the input carries anyway.
+    return this.inputs[0]?.mask ?? this.refuse('its mask is made in a way that is not read', { found: operationOf(given) });
   }
 
   option(key: string): Json | undefined {
@@ -100,14 +102,13 @@ export class LayerCall {
 
   flag(key: string, otherwise = false): boolean {
     const value = this.option(key) ?? otherwise;
-    return typeof value === 'boolean' ? value : value === 1 || (value !== 0 && this.odd(key, 'true or false'));
+    return typeof value === 'boolean' ? value : this.odd(key, 'true or false');
   }
 
   whole(key: string, low: number, otherwise?: number): number {
     const value = scalar(this.option(key)) ?? otherwise;
-    return typeof value === 'number' && Number.isInteger(value) && value >= low && value < 1 << 30
-      ? value
-      : this.odd(key, `a whole number from ${low}`);
+    const fits = typeof value === 'number' && Number.isInteger(value) && value >= low && value < 2 ** 30;
+    return fits ? value : this.odd(key, `a whole number from ${low}`);
   }
 
   real(key: string, otherwise?: number): number {
@@ -120,6 +121,14 @@ export class LayerCall {
     return words.includes(value as T) ? (value as T) : this.odd(key, words.join(' | '));
   }
 
+  /** One whole number or a list of them. */
+  wholes(key: string): number[] {
+    const value = this.option(key);
+    const list = Array.isArray(value) ? value : [value];
+    const fits = list.length <= 8 && list.every((n) => typeof n === 'number' && Number.isInteger(n) && Math.abs(n) < 2 ** 30);
+    return fits ? (list as number[]) : this.odd(key, 'whole numbers');
+  }
+
   odd(key: string, expected: string): never {
     return this.refuse(`option "${key}" is not supported`, { expected, found: show(this.option(key)) });
   }
@@ -129,12 +138,13 @@ export class LayerCall {
     this.word('data_format', ['channels_last'], 'channels_last');
   }
 
-  /** A variable's numbers, of exactly this shape (−1: any length). */
-  variable(role: string, shape: readonly number[], at = ''): Variable {
-    const variable = this.reading.variables.take(join(this.address, at, role));
+  /** A variable of exactly this shape (−1: any length). */
+  variable(role: string, shape: readonly number[], part = ''): Variable {
+    const variable = this.anyVariable(role, part);
     const fits = variable.shape.length === shape.length && shape.every((n, i) => n === -1 || n === variable.shape[i]);
     if (!fits) {
       this.fail('MODEL_SHAPE', `its ${role} does not fit`, {
+        place: join(this.address, part, role),
         expected: `[${shape.map((n) => (n === -1 ? 'any' : n)).join(', ')}]`,
         found: `[${variable.shape.join(', ')}]`,
       });
@@ -142,13 +152,34 @@ export class LayerCall {
     return variable;
   }
 
+  anyVariable(role: string, part = ''): Variable {
+    return this.reading.variables.take(join(this.address, part, role));
+  }
+
+  /** A weight of ours, made once however often the layer is called; returns its name. */
   weight(role: string, shape: readonly number[], make: () => Float32Array): string {
     return this.emitter.weight(`${this.address}/${role}`, shape, make);
+  }
+
+  /** Adds a node of the call; the main one has no suffix. */
+  node(suffix: string, op: string, x: string, options: NodeOptions = {}): string {
+    return this.emitter.node(join(this.name, suffix), op, x, options);
   }
 
   /** The last dimension, which must be known. */
   features(value: Value): number {
     return value.shape.at(-1) ?? this.refuse('the number of features must be known', { found: showShape(value) });
+  }
+
+  /** A vector, or a sequence of vectors. */
+  rows(value: Value): { features: number } {
+    if (value.shape.length < 1 || value.shape.length > (value.each ? 1 : 2)) {
+      this.refuse('works on one feature dimension', {
+        expected: '[batch, features] or [batch, time, features]',
+        found: showShape(value),
+      });
+    }
+    return { features: this.features(value) };
   }
 
   /** A sequence: [time, features]. */
@@ -159,33 +190,34 @@ export class LayerCall {
     return { steps: value.shape[0]!, features: this.features(value) };
   }
 
-  /** Ids that are held as steps become one vector. */
-  vector(value: Value): Value {
-    if (!value.steps) return value;
-    const size = sizeOfShape(value.shape) ?? this.refuse('the number of features must be known', { found: showShape(value) });
-    const name = this.emitter.node(`${this.name}/vector`, 'reshape', value.name, { attributes: { shape: [size] } });
-    return { name, shape: [size] };
+  /** The number of steps, where the layer must know it. */
+  knownSteps(value: Value): number {
+    return (
+      value.shape[0] ??
+      this.refuse('the number of steps must be known', {
+        found: showShape(value),
+        hint: 'save the model with a fixed number of steps: keras.Input((steps, features))',
+      })
+    );
   }
 
-  /** A value like x, without its mask unless it is kept. */
-  like(x: Value, name: string, shape: readonly KerasDim[] = x.shape, mask: Mask | undefined = x.mask): Value {
-    return { name, shape, mask, each: x.each };
+  /** A value derived from x that keeps its mask. */
+  keep(x: Value, name: string, shape: readonly KerasDim[] = x.shape): Value {
+    return { name, shape, mask: x.mask, each: x.each };
   }
-}
 
-/** The 0/1 value of x ≠ number in any feature; one node for all that ask for it. */
-export function differs(emitter: Emitter, x: Value, value: number): string {
-  const known = emitter.nodes.find((node) => node.op === 'mask' && node.inputs.x === x.name && node.attributes.value === value);
-  return known?.outputs.y ?? emitter.node(`${x.name}/mask`, 'mask', x.name, { attributes: { value } });
+  /** A value derived from x without its mask. */
+  bare(x: Value, name: string, shape: readonly KerasDim[] = x.shape): Value {
+    return { name, shape, each: x.each };
+  }
 }
 
 export function join(...parts: readonly string[]): string {
   return parts.filter((part) => part !== '').join('/');
 }
 
-export function showShape({ shape, each }: Value): string {
-  const dims = each ? [each.steps, ...shape] : shape;
-  return `[${['batch', ...dims.map((dim) => dim ?? 'open')].join(', ')}]`;
+function operationOf({ truth }: Value): string {
+  return truth?.kind === 'unknown' ? truth.op : 'a comparison';
 }
 
 /** Keras writes numbers of one dimension as [n]. */

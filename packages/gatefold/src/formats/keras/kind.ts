@@ -6,12 +6,15 @@ import type { KerasVersion } from './version.ts';
 /** A variable of a layer itself. */
 export interface OwnVariable {
   readonly role: string;
-  /** Sub-object of our addresses: `forward`. */
+  /** Sub-object in our addresses: `forward`. */
   readonly part?: string;
   /** Sub-object in the layout of Keras 3: `forward_layer/cell`. */
   readonly at?: string;
+  /** Its number there. */
   readonly index: number;
   readonly trainable?: boolean;
+  /** Holds nothing that inference needs. */
+  readonly unused?: boolean;
 }
 
 /** What the reader knows about a class of layers. */
@@ -26,7 +29,10 @@ export interface LayerKind {
   readonly rowwise?: boolean;
 }
 
-/** Variables of the layer itself, in order. */
+/** Layers of one family by class. */
+export type LayerKinds = Readonly<Record<string, LayerKind>>;
+
+/** Variables of the layer itself, in order; false where an option leaves one out. */
 export function own(...roles: readonly (string | false)[]): OwnVariable[] {
   return roles.filter((role) => role !== false).map((role, index) => ({ role, index }));
 }

@@ -128,7 +128,8 @@ const normalization: LayerReader = (context, inputs) => {
   const x = only(context, inputs);
   const width = context.builder.type(x.value).shape.at(-1)!;
   // Without an axis there is one mean and one variance for everything.
-  if (context.layer.config.axis !== null) checkAxis(context, x);
+  const { axis } = context.layer.config;
+  if (axis !== null && !(Array.isArray(axis) && axis.length === 0)) checkAxis(context, x);
   return scaleAndShift(context, x, () => {
     const { mean, variance } = context.layer.config;
     const given = mean !== undefined && mean !== null;

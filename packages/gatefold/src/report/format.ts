@@ -6,7 +6,7 @@ export function alignedTable(head: readonly string[], rows: readonly (readonly s
       .map((cell, i) => (right.includes(head[i]!) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)))
       .join('  ')
       .trimEnd();
-  return [line(head), widths.map((width) => '─'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
+  return [line(head), widths.map((width) => '─'.repeat(width)).join('──'), ...rows.map(line)].join('\n');
 }
 
 /** Bytes as people read them. */
@@ -18,4 +18,11 @@ export function showBytes(bytes: number): string {
 /** A number with thousands separated. */
 export function showNumber(n: number): string {
   return n.toLocaleString('en-US');
+}
+
+/** A metric by its name: shares as percentages. */
+export function showMetric(name: string, value: number): string {
+  if (name === 'accuracy' || name === 'macroF1' || name === 'agreement') return `${(value * 100).toFixed(2)} %`;
+  if (Number.isInteger(value)) return showNumber(value);
+  return Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(5);
 }

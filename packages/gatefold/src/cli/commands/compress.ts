@@ -1,0 +1,122 @@
+import { fail } from '@gatefold/runtime';
+import { evaluate, mainMetric } from '../../evaluate/index.ts';
+import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
+import { type LoadedModel, loadModel } from '../../node/load.ts';
+import { measureReport } from '../../node/measure.ts';
+import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
+import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../../report/index.ts';
+import { calibrationFor, type DataFlags, dataFor } from '../data-options.ts';
+import type { Context } from '../context.ts';
+import { quantizeStep } from '../quantize-options.ts';
+import { checkTarget, saveModel } from './convert.ts';
+
+export interface CompressFlags extends DataFlags {
+  readonly output: string;
+  readonly recipe?: string;
+  readonly preset?: string;
+  readonly html?: string;
+  readonly arch?: string;
+  readonly maxDrop?: string;
+  readonly maxBytes?: string;
+}
+
+interface StepReport {
+  readonly pass: string;
+  readonly summary: StepOutcome['changes'];
+  readonly warnings: readonly string[];
+  readonly metrics: Readonly<Record<string, number>>;
+  readonly seconds: number;
+}
+
+/** Runs a recipe on a model file: compress, write, read back, measure what was written. */
+export async function compressWith(context: Context, path: string, recipe: Recipe, flags: CompressFlags): Promise<void> {
+  checkTarget(context, flags.output);
+  if (flags.html) checkOutput(flags.html, context.force);
+  const before = await loadModel(path, flags.arch);
+  const dataset = await dataFor(flags, before.model);
+  const steps: StepReport[] = [];
+  let start = performance.now();
+  const { model } = await runRecipe(
+    before.model,
+    recipe,
+    {
+      calibration: await calibrationFor(flags, before.model),
+      seed: context.seed,
+      signal: context.signal,
+      onProgress: context.progress.update,
+    },
+    async ({ pass, changes, warnings, model: made }, index) => {
+      const seconds = (performance.now() - start) / 1000;
+      const between = dataset && index < recipe.steps.length - 1;
+      const metrics = between ? (await evaluate(made, dataset, { signal: context.signal })).metrics : {};
+      steps.push({ pass, summary: changes, warnings, metrics, seconds });
+      start = performance.now();
+    },
+  );
+  context.progress.done();
+  for (const warning of new Set(steps.flatMap((step) => step.warnings))) context.note(`note: ${warning}`);
+  await saveModel(context, flags.output, model);
+  // What is measured is what was written.
+  const after = await loadModel(flags.output);
+  const report = await measureReport(
+    [
+      { name: path, file: path, model: before.model },
+      { name: flags.output, file: flags.output, model: after.model },
+    ],
+    dataset,
+    {
+      title: `${path} → ${flags.output}`,
+      driftSteps: dataset ? 1000 : 0,
+      signal: context.signal,
+      onProgress: (done, total) => context.progress.update(done, total, 'evaluating'),
+    },
+  );
+  context.progress.done();
+  if (flags.html) await writeBytes(flags.html, await reportHtml(report), context.force);
+  context.result({ ...reportJson(report), output: flags.output, recipe, steps }, () =>
+    [changesText(steps), '', reportText(report), '', `wrote ${flags.output} (${showBytes(after.bytes)})`, ...(flags.html ? [`report: ${flags.html}`] : [])].join('\n'),
+  );
+  checkGoals(flags, before, after, report.candidates.map((candidate) => candidate.evaluation?.metrics), dataset?.task);
+}
+
+function changesText(steps: readonly StepReport[]): string {
+  const rows = steps.flatMap(({ pass, summary }) =>
+    summary.map(({ place, before, after, relativeError }) => [pass, place, before, after, relativeError === undefined ? '' : `${(relativeError * 100).toFixed(2)} %`]),
+  );
+  return alignedTable(['pass', 'weight', 'before', 'after', 'error'], rows, ['error']);
+}
+
+/** @throws GOAL_MISSED */
+function checkGoals(
+  { maxDrop, maxBytes }: CompressFlags,
+  _before: LoadedModel,
+  after: LoadedModel,
+  [a, b]: readonly (Readonly<Record<string, number>> | undefined)[],
+  task: Parameters<typeof mainMetric>[0] | undefined,
+): void {
+  if (maxBytes !== undefined && after.bytes > Number(maxBytes)) {
+    fail('GOAL_MISSED', 'the file is larger than asked', { place: '--max-bytes', expected: `at most ${maxBytes}`, found: `${after.bytes}` });
+  }
+  if (maxDrop === undefined) return;
+  if (!a || !b || !task || Object.keys(a).length === 0) fail('OPTION_INVALID', '--max-drop needs data with targets', { place: '--max-drop' });
+  const { name, better } = mainMetric(task);
+  // Points for accuracy, per cent for errors and perplexities.
+  const drop = better === 'more' ? (a[name]! - b[name]!) * 100 : (b[name]! / a[name]! - 1) * 100;
+  if (drop > Number(maxDrop)) {
+    fail('GOAL_MISSED', `${name} became worse than asked`, { place: '--max-drop', expected: `at most ${maxDrop}`, found: drop.toFixed(3) });
+  }
+}
+
+export async function compress(context: Context, path: string, flags: CompressFlags): Promise<void> {
+  if ((flags.recipe === undefined) === (flags.preset === undefined)) {
+    fail('OPTION_INVALID', 'give either a recipe or a preset', { place: '--recipe, --preset' });
+  }
+  const recipe =
+    flags.preset !== undefined ? presetByName(flags.preset) : parseRecipe(new TextDecoder().decode(await readBytes(flags.recipe!)), flags.recipe);
+  await compressWith(context, path, recipe, flags);
+}
+
+export async function quantize(context: Context, path: string, flags: CompressFlags & Record<string, unknown>): Promise<void> {
+  await compressWith(context, path, { version: 1, steps: [quantizeStep(flags)] }, flags);
+}
+

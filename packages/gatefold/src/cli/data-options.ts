@@ -1,0 +1,55 @@
+import type { Model } from '@gatefold/runtime';
+import { type Command, Option } from 'commander';
+import { batches, type Dataset, fitToModel, sliceDataset, type Task } from '../data/index.ts';
+import type { CalibrationBatches } from '../compress/index.ts';
+import { type LoadDataOptions, loadData } from '../node/data.ts';
+import { wholeNumber } from './quantize-options.ts';
+
+export interface DataFlags {
+  readonly data?: string;
+  readonly calibrate?: string;
+  readonly task?: Task;
+  readonly target?: string;
+  readonly column?: string;
+  readonly window?: number;
+  readonly vocabulary?: string;
+  readonly limit?: number;
+}
+
+/** Adds the options that name data. */
+export function addDataOptions(command: Command, required = false): Command {
+  const text = 'npz, npy, csv, jsonl, txt or a JavaScript module; :train, :valid, :test choose a split';
+  if (required) command.requiredOption('--data <source>', text);
+  else command.option('--data <source>', text);
+  return command
+    .addOption(new Option('--task <task>', 'where it cannot be inferred').choices(['classify', 'label', 'language', 'regress', 'custom']))
+    .option('--column <name>', 'csv: the column to predict (default the last)')
+    .option('--window <rows>', 'csv: rows per example', wholeNumber)
+    .option('--vocabulary <file>', 'txt: a JSON list of symbols by id')
+    .option('--limit <symbols>', 'txt: read only so many', wholeNumber);
+}
+
+/** The data set that the options name, fitted to the model; undefined without --data. */
+export async function dataFor(flags: DataFlags, model: Model, source = flags.data): Promise<Dataset | undefined> {
+  if (source === undefined) return undefined;
+  const { task, column, window, vocabulary, limit } = flags;
+  const options: LoadDataOptions = {
+    ...(task ? { task } : {}),
+    ...(column ? { target: column } : {}),
+    ...(window ? { window } : {}),
+    ...(vocabulary ? { vocabulary } : {}),
+    ...(limit ? { limit } : {}),
+  };
+  return fitToModel(await loadData(source, options, model), model);
+}
+
+/** At most so many examples are looked at to calibrate. */
+const calibrationExamples = 512;
+
+/** Calibration batches from --calibrate; a pass asks for them as often as it needs. */
+export async function calibrationFor(flags: DataFlags, model: Model): Promise<(() => CalibrationBatches) | undefined> {
+  const dataset = await dataFor(flags, model, flags.calibrate);
+  if (!dataset) return undefined;
+  const few = sliceDataset(dataset, 0, Math.min(calibrationExamples, dataset.count));
+  return () => batches(few, 64);
+}

@@ -1,0 +1,7 @@
+export { type Costs, costsOf, type EnergyEstimate, type NodeCost } from './costs.ts';
+export { type DriftPoint, driftBetween, driftFromFloat64 } from './drift.ts';
+export { encodingName } from './encoding-name.ts';
+export { type Agreement, type EvaluateOptions, type Evaluation, evaluate, evaluateAll } from './evaluate.ts';
+export { logProbability, mainMetric } from './metrics.ts';
+export { timeSteps } from './timing.ts';
+export { compareWeights, type WeightError, type WeightHistogram } from './weights.ts';

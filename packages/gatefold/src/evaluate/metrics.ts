@@ -1,0 +1,76 @@
+import type { Task } from '../data/index.ts';
+
+/** Sums that metrics are made of; computed in float64. */
+export class MetricSums {
+  count = 0;
+  correct = 0;
+  /** Σ −log p(target), in nats. */
+  loss = 0;
+  /** Per class: examples, correct, predicted. */
+  private readonly seen: number[] = [];
+  private readonly hit: number[] = [];
+  private readonly said: number[] = [];
+  private squares = 0;
+  private absolute = 0;
+  private sum = 0;
+  private sumOfSquares = 0;
+
+  /** A row of class scores (probabilities, or logits) and the right class. */
+  addClass(scores: Float32Array, from: number, width: number, target: number, areProbabilities: boolean): number {
+    let best = 0;
+    for (let i = 1; i < width; i++) if (scores[from + i]! > scores[from + best]!) best = i;
+    this.count++;
+    if (best === target) this.correct++;
+    this.loss -= logProbability(scores, from, width, target, areProbabilities);
+    this.seen[target] = (this.seen[target] ?? 0) + 1;
+    this.said[best] = (this.said[best] ?? 0) + 1;
+    if (best === target) this.hit[target] = (this.hit[target] ?? 0) + 1;
+    return best;
+  }
+
+  addValue(value: number, target: number): void {
+    this.count++;
+    this.squares += (value - target) ** 2;
+    this.absolute += Math.abs(value - target);
+    this.sum += target;
+    this.sumOfSquares += target * target;
+  }
+
+  /** accuracy and macro F1 as shares, losses in nats (bits per character for texts), errors in the targets' unit. */
+  result(task: Task): Record<string, number> {
+    const n = this.count;
+    if (task === 'regress') {
+      const spread = this.sumOfSquares - (this.sum * this.sum) / n;
+      const mse = this.squares / n;
+      return { mse, rmse: Math.sqrt(mse), mae: this.absolute / n, r2: spread > 0 ? 1 - this.squares / spread : 0 };
+    }
+    const loss = this.loss / n;
+    if (task === 'language') {
+      return { loss, perplexity: Math.exp(loss), bitsPerSymbol: loss / Math.LN2, accuracy: this.correct / n };
+    }
+    return { accuracy: this.correct / n, correct: this.correct, total: n, loss, macroF1: this.macroF1() };
+  }
+
+  private macroF1(): number {
+    const scores = this.seen.map((seen, i) => (2 * (this.hit[i] ?? 0)) / (seen + (this.said[i] ?? 0)));
+    const known = scores.filter((score) => score !== undefined);
+    return known.reduce((a, b) => a + b, 0) / known.length;
+  }
+}
+
+/** Natural logarithm of the target's probability; logits go through log-softmax. Zero probabilities count as 1e-12. */
+export function logProbability(scores: Float32Array, from: number, width: number, target: number, areProbabilities: boolean): number {
+  if (areProbabilities) return Math.log(Math.max(scores[from + target]!, 1e-12));
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < width; i++) largest = Math.max(largest, scores[from + i]!);
+  let sum = 0;
+  for (let i = 0; i < width; i++) sum += Math.exp(scores[from + i]! - largest);
+  return scores[from + target]! - largest - Math.log(sum);
+}
+
+/** What accuracy or loss a task is judged by, and whether more is better. */
+export function mainMetric(task: Task): { name: string; better: 'more' | 'less' } {
+  if (task === 'language') return { name: 'perplexity', better: 'less' };
+  if (task === 'regress') return { name: 'rmse', better: 'less' };
+  return { name: 'accuracy', better: 'more' };
+}

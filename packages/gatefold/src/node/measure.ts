@@ -1,0 +1,74 @@
+import { cpus } from 'node:os';
+import { bestEngine, type Engine, type Model } from '@gatefold/runtime';
+import type { Dataset } from '../data/index.ts';
+import { compareWeights, costsOf, driftBetween, evaluateAll, type EvaluateOptions, timeSteps } from '../evaluate/index.ts';
+import type { Candidate, Report } from '../report/index.ts';
+import { brotliBytes } from './brotli.ts';
+
+/** A model to be measured, under the name it shall have. */
+export interface Subject {
+  readonly name: string;
+  readonly model: Model;
+  readonly file?: string;
+}
+
+export interface MeasureOptions extends EvaluateOptions {
+  readonly title: string;
+  /** What the data are, in words. */
+  readonly dataName?: string;
+  /** Steps of the drift measurement; 0 for none. */
+  readonly driftSteps?: number;
+}
+
+/**
+ * Measures models side by side: metrics and agreement on the data, costs, µs per step in turns, drift along one stream,
+ * errors of the weights. The first is what the others are compared with.
+ */
+export async function measureReport(subjects: readonly Subject[], dataset: Dataset | undefined, options: MeasureOptions): Promise<Report> {
+  const models = subjects.map(({ model }) => model);
+  const results = dataset ? await evaluateAll(models, dataset, options) : undefined;
+  const times = timeSteps(models, () => performance.now(), options.engine);
+  const drift = dataset && options.driftSteps ? driftsOf(models, dataset, options.driftSteps) : [];
+  const candidates = subjects.map(({ name, model, file }, i): Candidate => {
+    const compared = i === 0 ? undefined : compareWeights(models[0]!, model);
+    const evaluation = results?.[i]?.evaluation;
+    return {
+      name,
+      ...(file ? { file } : {}),
+      costs: costsOf(model, brotliBytes),
+      microsecondsPerStep: times[i]!,
+      ...(evaluation ? { evaluation } : {}),
+      ...(results && i > 0 ? { versusFirst: results[i]!.versusFirst } : {}),
+      ...(compared ?? {}),
+      ...(drift[i] ? { drift: drift[i] } : {}),
+    };
+  });
+  return {
+    title: options.title,
+    environment: environmentOf(options.engine ?? bestEngine()),
+    candidates,
+    ...(dataset ? { data: options.dataName ?? `${dataset.name}: ${dataset.count} examples, task ${dataset.task}` } : {}),
+  };
+}
+
+function environmentOf(engine: Engine): string {
+  return `${engine.name} engine, Node ${process.versions.node}, ${cpus()[0]?.model ?? 'unknown processor'}`;
+}
+
+/** Streams of whole-sequence models cannot drift; a model of several inputs has no one stream. */
+function driftsOf(models: readonly Model[], dataset: Dataset, steps: number): (ReturnType<typeof driftBetween> | undefined)[] {
+  const [input] = Object.values(dataset.inputs);
+  if (!input || Object.keys(dataset.inputs).length > 1) return [];
+  const width = input.shape.length > 2 ? input.shape.at(-1)! : dataset.task === 'language' ? 1 : input.shape.at(-1)!;
+  const rows = input.data.length / width;
+  const at = (t: number) => input.data.subarray((t % rows) * width, ((t % rows) + 1) * width);
+  return models.map((model, i) => {
+    if (i === 0) return undefined;
+    try {
+      return driftBetween(models[0]!, model, at, steps);
+    } catch {
+      // Models that need whole sequences have no long stream to drift along.
+      return undefined;
+    }
+  });
+}

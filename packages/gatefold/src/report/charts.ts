@@ -1,0 +1,110 @@
+import type { EChartsCoreOption } from 'echarts/core';
+import type { Candidate } from './model.ts';
+
+const palette = ['#2f6f9f', '#d9822b', '#5a8f3d', '#8a5aa8', '#b0413e', '#3d8f86'];
+
+/** Draws a chart as SVG text; no DOM is needed. */
+export async function drawCharts(options: readonly EChartsCoreOption[], width: number, height: number): Promise<string[]> {
+  const [echarts, charts, components, renderers] = await Promise.all([
+    import('echarts/core'),
+    import('echarts/charts'),
+    import('echarts/components'),
+    import('echarts/renderers'),
+  ]);
+  echarts.use([
+    charts.BarChart,
+    charts.LineChart,
+    components.GridComponent,
+    components.LegendComponent,
+    components.TitleComponent,
+    renderers.SVGRenderer,
+  ]);
+  return options.map((option) => {
+    const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
+    chart.setOption({ animation: false, color: palette, textStyle: { fontFamily: 'system-ui, sans-serif' }, ...option });
+    const svg = chart.renderToSVGString();
+    chart.dispose();
+    return svg;
+  });
+}
+
+const grid = { left: 60, right: 20, top: 44, bottom: 40 };
+const bars = (names: readonly string[], values: readonly number[]) => ({
+  grid,
+  xAxis: { type: 'category', data: names },
+  series: [{ type: 'bar', barMaxWidth: 70, data: values, label: { show: true, position: 'top' } }],
+});
+
+export function sizeChart(candidates: readonly Candidate[]): EChartsCoreOption {
+  const names = candidates.map(({ name }) => name);
+  return { title: { text: 'File size, kB' }, yAxis: { type: 'value' }, ...bars(names, candidates.map(({ costs }) => round(costs.bytes / 1000))) };
+}
+
+export function metricChart(candidates: readonly Candidate[], metric: string): EChartsCoreOption {
+  const share = metric === 'accuracy';
+  const values = candidates.map(({ evaluation }) => round((evaluation?.metrics[metric] ?? 0) * (share ? 100 : 1)));
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const margin = Math.max((high - low) * 2, high * 0.002);
+  return {
+    title: { text: share ? 'Accuracy, % (the axis does not start at 0)' : metric },
+    yAxis: { type: 'value', min: share ? round(Math.max(0, low - margin)) : 0, ...(share ? { max: round(Math.min(100, high + margin)) } : {}) },
+    ...bars(candidates.map(({ name }) => name), values),
+  };
+}
+
+export function timeChart(candidates: readonly Candidate[]): EChartsCoreOption {
+  const values = candidates.map(({ microsecondsPerStep }) => round(microsecondsPerStep ?? 0));
+  return { title: { text: 'µs per step' }, yAxis: { type: 'value' }, ...bars(candidates.map(({ name }) => name), values) };
+}
+
+/** Relative error of every matrix and gate, one series per candidate. */
+export function errorChart(candidates: readonly Candidate[]): EChartsCoreOption {
+  const compared = candidates.filter(({ errors }) => errors && errors.length > 0);
+  const places = compared[0]?.errors!.map(({ place }) => place) ?? [];
+  return {
+    title: { text: 'Relative error of the weights, %, by matrix and gate' },
+    legend: { top: 24, data: compared.map(({ name }) => name) },
+    grid: { ...grid, top: 64, left: 170 },
+    yAxis: { type: 'category', data: places, inverse: true },
+    xAxis: { type: 'value' },
+    series: compared.map(({ name, errors }) => ({ name, type: 'bar', data: errors!.map(({ relative }) => round(relative * 100)) })),
+  };
+}
+
+/** Weights of one matrix before and after. */
+export function histogramChart(histogram: NonNullable<Candidate['histograms']>[number], name: string): EChartsCoreOption {
+  const { place, low, high, before, after } = histogram;
+  const width = (high - low) / before.length;
+  return {
+    title: { text: `${place}: weights before and after ${name}` },
+    legend: { top: 24, data: ['before', 'after'] },
+    grid: { ...grid, top: 64 },
+    xAxis: { type: 'category', data: before.map((_, i) => (low + (i + 0.5) * width).toFixed(2)) },
+    yAxis: { type: 'value' },
+    series: [
+      { name: 'before', type: 'line', step: 'middle', symbol: 'none', areaStyle: { opacity: 0.25 }, data: before },
+      { name: 'after', type: 'bar', barCategoryGap: '0%', itemStyle: { opacity: 0.7 }, data: after },
+    ],
+  };
+}
+
+export function driftChart(candidates: readonly Candidate[]): EChartsCoreOption {
+  const drifting = candidates.filter(({ drift }) => drift && drift.length > 0);
+  return {
+    title: { text: 'Mean difference to the original along one long stream' },
+    legend: { top: 24, data: drifting.map(({ name }) => name) },
+    grid: { ...grid, top: 64 },
+    xAxis: { type: 'log', name: 'step' },
+    yAxis: { type: 'log' },
+    series: drifting.map(({ name, drift }) => ({
+      name,
+      type: 'line',
+      data: drift!.map(({ step, difference }) => [step, Math.max(difference, 1e-12)]),
+    })),
+  };
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(5));
+}

@@ -1,0 +1,104 @@
+import { mainMetric } from '../evaluate/index.ts';
+import { drawCharts, driftChart, errorChart, histogramChart, metricChart, sizeChart, timeChart } from './charts.ts';
+import { showBytes, showMetric, showNumber } from './format.ts';
+import { type Candidate, ratiosOf, type Report } from './model.ts';
+
+const style = `
+:root { color-scheme: light; font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #f6f7f9; }
+body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; font-size: 1.2rem; }
+.note { color: #5a6775; } .scroll { overflow-x: auto; }
+table { border-collapse: collapse; background: #fff; min-width: 40rem; }
+th, td { padding: .35rem .7rem; border-bottom: 1px solid #e3e7ec; text-align: right; white-space: nowrap; }
+th:first-child, td:first-child, .left { text-align: left; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
+figure { margin: 0; background: #fff; border-radius: .5rem; padding: .5rem; } svg { width: 100%; height: auto; }`;
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = (tag: string, list: readonly string[]) => list.map((text) => `<${tag}>${escape(text)}</${tag}>`).join('');
+  return `<div class="scroll"><table><tr>${cells('th', head)}</tr>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</table></div>`;
+}
+
+function summary(candidates: readonly Candidate[]): string {
+  const first = candidates[0]!;
+  const metrics = Object.keys(first.evaluation?.metrics ?? {});
+  const head = ['model', 'file', 'brotli', '× smaller than float32', 'memory', ...metrics, 'agreement', 'mean KL (nats)', 'max difference', 'µs/step', '× faster', 'nJ/step (estimate)'];
+  const rows = candidates.map((candidate) => {
+    const { name, costs, evaluation, versusFirst, microsecondsPerStep } = candidate;
+    const ratios = ratiosOf(first, candidate) as { float32: number; time?: number };
+    const other = candidate !== first;
+    return [
+      name,
+      showBytes(costs.bytes),
+      costs.brotliBytes === undefined ? '' : showBytes(costs.brotliBytes),
+      other ? `${ratios.float32.toFixed(2)}×` : '',
+      showBytes(costs.residentBytes),
+      ...metrics.map((metric) => showMetric(metric, evaluation!.metrics[metric]!)),
+      other && versusFirst?.agreement !== undefined ? showMetric('agreement', versusFirst.agreement) : '',
+      other && versusFirst?.meanKl !== undefined ? versusFirst.meanKl.toExponential(2) : '',
+      other && versusFirst ? versusFirst.maxAbsDifference.toExponential(2) : '',
+      microsecondsPerStep?.toFixed(2) ?? '',
+      other && ratios.time ? `${ratios.time.toFixed(2)}×` : '',
+      costs.energy.nanojoulesPerStep.toPrecision(3),
+    ];
+  });
+  return table(head, rows);
+}
+
+function nodes({ costs, errors = [] }: Candidate): string {
+  const rows = costs.nodes
+    .filter((node) => node.parameters > 0)
+    .flatMap((node) =>
+      node.weights.map((weight) => {
+        const own = errors.filter(({ place }) => place === `${node.name}/${weight.role}` || place.startsWith(`${node.name}/${weight.role}/`));
+        return [
+          `${node.name}/${weight.role}`,
+          node.cell ?? node.op,
+          `[${weight.shape.join(', ')}]`,
+          weight.encoding,
+          showBytes(weight.bytes),
+          showNumber(node.macsPerStep),
+          own.map(({ place, relative }) => `${place.split('/').at(-1)} ${(relative * 100).toFixed(2)} %`).join(', '),
+        ];
+      }),
+    );
+  return table(['weight', 'op', 'shape', 'encoding', 'bytes', "node's MACs/step", 'relative error'], rows);
+}
+
+/** The report as one page that needs nothing else: no script, no request. */
+export async function reportHtml(report: Report): Promise<string> {
+  const { title, data, environment, candidates } = report;
+  const first = candidates[0]!;
+  const metric = Object.keys(first.evaluation?.metrics ?? {}).length > 0 ? mainMetric(first.evaluation!.task).name : undefined;
+  const overview = await drawCharts(
+    [sizeChart(candidates), ...(metric ? [metricChart(candidates, metric)] : []), ...(candidates.every((c) => c.microsecondsPerStep) ? [timeChart(candidates)] : [])],
+    480,
+    320,
+  );
+  const drifts = candidates.some(({ drift }) => drift) ? await drawCharts([driftChart(candidates)], 760, 360) : [];
+  const errors = candidates.some((c) => c.errors) ? await drawCharts([errorChart(candidates)], 960, 560) : [];
+  const histograms = await Promise.all(
+    candidates.map(({ histograms = [], name }) => drawCharts(histograms.map((histogram) => histogramChart(histogram, name)), 480, 320)),
+  );
+  const figures = (list: readonly string[]) => `<div class="charts">${list.map((svg) => `<figure>${svg}</figure>`).join('')}</div>`;
+  const sections = candidates.slice(1).map(
+    (candidate, i) => `<h2>${escape(candidate.name)}</h2>${nodes(candidate)}${figures(histograms[i + 1]!)}`,
+  );
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escape(title)}</title><style>${style}</style></head><body>
+<h1>${escape(title)}</h1>
+<p class="note">${escape(data ?? 'No data were given: sizes and weights alone.')}<br>${escape(environment)}</p>
+${summary(candidates)}
+${figures(overview)}
+<p class="note">Energy is an ${escape(first.costs.energy.assumption)}.</p>
+${errors.length > 0 ? `<h2>Error per matrix and gate</h2>${figures(errors)}` : ''}
+${drifts.length > 0 ? `<h2>Drift</h2>${figures(drifts)}` : ''}
+${sections.join('\n')}
+</body></html>
+`;
+}
