@@ -143,6 +143,8 @@ function rows2(w: usize, x: usize, step: usize, k: i32, dst: usize, dstStep: usi
     v = v128.load(w, 16);
     a1 = accumulate(a1, v, xa);
     b1 = accumulate(b1, v, xb);
+    // As in row32.
+    if (w == 0) break;
     v = v128.load(w, 32);
     a2 = accumulate(a2, v, xa);
     b2 = accumulate(b2, v, xb);

@@ -40,7 +40,7 @@ function linear(kind: i32, pc: usize): void {
     let left = rows;
     while (left > 0) {
       let done = 1;
-      if (digits == 2 || left == 2 || left == 3 || (!ASC_FEATURE_RELAXED_SIMD && left > 1)) {
+      if (digits == 2 || left > 1) {
         const step = digits == 2 ? plane : codesStride;
         if (ASC_FEATURE_RELAXED_SIMD) {
           relaxed.two(kind, levels, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
@@ -49,10 +49,6 @@ function linear(kind: i32, pc: usize): void {
           simd128.two(kind, levels, 1, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
         }
         done = digits == 2 ? 1 : 2;
-      } else if (ASC_FEATURE_RELAXED_SIMD && left > 3) {
-        relaxed.four(kind, levels, 0, w, x, codesStride, quads, m, metaStride, y, dstStride, a, addStride);
-        relaxed.four(kind, levels, 1, w, x, codesStride, quads, m, metaStride, y, dstStride, a, addStride);
-        done = 4;
       } else if (ASC_FEATURE_RELAXED_SIMD) {
         relaxed.one(kind, levels, w, x, quads, m, y, a);
       } else {

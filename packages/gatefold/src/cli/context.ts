@@ -43,7 +43,20 @@ export class Context {
   }
 }
 
-const unreadable = new Set(['FILE_FORMAT', 'FILE_TRUNCATED', 'FILE_CORRUPT', 'FILE_VERSION', 'FILE_TOO_LARGE', 'FILE_UNUSED', 'FILE_READ', 'MODEL_INVALID', 'MODEL_SHAPE', 'MODEL_VALUE', 'MODEL_UNSUPPORTED', 'MODEL_NO_ARCHITECTURE']);
+const unreadable = new Set([
+  'FILE_FORMAT',
+  'FILE_TRUNCATED',
+  'FILE_CORRUPT',
+  'FILE_VERSION',
+  'FILE_TOO_LARGE',
+  'FILE_UNUSED',
+  'FILE_READ',
+  'MODEL_INVALID',
+  'MODEL_SHAPE',
+  'MODEL_VALUE',
+  'MODEL_UNSUPPORTED',
+  'MODEL_NO_ARCHITECTURE',
+]);
 const wrongUse = new Set(['OPTION_INVALID', 'TARGET_EMPTY', 'RECIPE_INVALID', 'FILE_EXISTS']);
 
 /** 0 done · 1 the work failed · 2 wrong usage · 3 unreadable or unsupported input · 4 the asked target was not reached. */
@@ -57,7 +70,10 @@ export function exitCodeOf(error: unknown): number {
 /** Reports an error: coded errors as they are, others with what a maintainer needs. */
 export function reportError(error: unknown, json: boolean): void {
   if (error instanceof GatefoldError) {
-    if (json) process.stdout.write(`${JSON.stringify({ error: { code: error.code, message: error.message, ...error.detail } })}\n`);
+    if (json)
+      process.stdout.write(
+        `${JSON.stringify({ error: { code: error.code, message: error.message, ...error.detail } })}\n`,
+      );
     else process.stderr.write(`${error.message}\n`);
     return;
   }
@@ -65,5 +81,7 @@ export function reportError(error: unknown, json: boolean): void {
     process.stderr.write('Interrupted: nothing was written.\n');
     return;
   }
-  process.stderr.write(`Unexpected error (a bug in Gatefold): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `Unexpected error (a bug in Gatefold): ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
 }

@@ -1,7 +1,7 @@
 import type { Model } from '@gatefold/runtime';
 import { type Command, Option } from 'commander';
-import { batches, type Dataset, fitToModel, sliceDataset, type Task } from '../data/index.ts';
 import type { CalibrationBatches } from '../compress/index.ts';
+import { batches, type Dataset, fitToModel, sliceDataset, type Task } from '../data/index.ts';
 import { type LoadDataOptions, loadData } from '../node/data.ts';
 import { wholeNumber } from './quantize-options.ts';
 
@@ -22,7 +22,15 @@ export function addDataOptions(command: Command, required = false): Command {
   if (required) command.requiredOption('--data <source>', text);
   else command.option('--data <source>', text);
   return command
-    .addOption(new Option('--task <task>', 'where it cannot be inferred').choices(['classify', 'label', 'language', 'regress', 'custom']))
+    .addOption(
+      new Option('--task <task>', 'where it cannot be inferred').choices([
+        'classify',
+        'label',
+        'language',
+        'regress',
+        'custom',
+      ]),
+    )
     .option('--column <name>', 'csv: the column to predict (default the last)')
     .option('--window <rows>', 'csv: rows per example', wholeNumber)
     .option('--vocabulary <file>', 'txt: a JSON list of symbols by id')

@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { presets, recipeJsonSchema } from '../recipe/index.ts';
 import { bench } from './commands/bench.ts';
-import { compress, type CompressFlags, quantize } from './commands/compress.ts';
+import { type CompressFlags, compress, quantize } from './commands/compress.ts';
 import { convert } from './commands/convert.ts';
 import { compare, evalModel } from './commands/evaluate.ts';
 import { inspect } from './commands/inspect.ts';
@@ -43,7 +43,9 @@ export function buildProgram(signal: AbortSignal): Command {
     .requiredOption('-o, --output <file>', 'a .gatefold file')
     .option('--to <format>', 'where the extension does not say')
     .action(act(convert));
-  addDataOptions(command('eval <model>', "the task's metrics on a model"), true).addOption(engine()).action(act<DataFlags & { engine?: string }>(evalModel));
+  addDataOptions(command('eval <model>', "the task's metrics on a model"), true)
+    .addOption(engine())
+    .action(act<DataFlags & { engine?: string }>(evalModel));
   addDataOptions(command('compare <models...>', 'models side by side; the first is the reference'))
     .option('--html <file>', 'write the report as a page')
     .option('--drift <steps>', 'length of the stream on which drift is measured (default 1000)')
@@ -54,7 +56,9 @@ export function buildProgram(signal: AbortSignal): Command {
   );
   compressOptions(command('compress <model>', 'a chain of passes, measured'))
     .option('--recipe <file>', 'YAML or JSON')
-    .addOption(new Option('--preset <name>', presets.map(({ name, description }) => `${name}: ${description}`).join('; ')))
+    .addOption(
+      new Option('--preset <name>', presets.map(({ name, description }) => `${name}: ${description}`).join('; ')),
+    )
     .action(act<CompressFlags>(compress));
   command('bench <models...>', 'µs per step, in turns')
     .addOption(engine())

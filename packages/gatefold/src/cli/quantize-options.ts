@@ -16,7 +16,9 @@ export function collect(value: string, before: string[] = []): string[] {
 export function addQuantizeOptions(command: Command): Command {
   return command
     .option('--bits <n>', 'bits per weight, 1 to 16 (default 8)', wholeNumber)
-    .addOption(new Option('--scheme <name>', 'how levels are placed').choices(['linear', 'log', 'pow2', 'codebook', 'f16']))
+    .addOption(
+      new Option('--scheme <name>', 'how levels are placed').choices(['linear', 'log', 'pow2', 'codebook', 'f16']),
+    )
     .addOption(new Option('--rounding <how>', 'floor is the textbook formula').choices(['nearest', 'floor']))
     .option('--asymmetric', 'range from smallest to largest value instead of around zero')
     .addOption(new Option('--granularity <what>', 'what shares a scale').choices(['tensor', 'gate', 'row']))
@@ -32,12 +34,17 @@ export function addQuantizeOptions(command: Command): Command {
 
 /** The command's options as a recipe step. */
 export function quantizeStep(options: Record<string, unknown>): RecipeStep {
-  const { bits, scheme, rounding, granularity, clip, scales, vectors, operand, operandScale, biasCorrection, target } = options;
+  const { bits, scheme, rounding, granularity, clip, scales, vectors, operand, operandScale, biasCorrection, target } =
+    options;
   const mixed = (options.mixed as string[] | undefined)?.map((entry) => {
     const at = entry.lastIndexOf('=');
     const width = Number(entry.slice(at + 1));
     if (at < 1 || !Number.isInteger(width)) {
-      fail('OPTION_INVALID', 'option "--mixed" does not fit', { place: '--mixed', expected: 'address=bits', found: entry });
+      fail('OPTION_INVALID', 'option "--mixed" does not fit', {
+        place: '--mixed',
+        expected: 'address=bits',
+        found: entry,
+      });
     }
     return { target: entry.slice(0, at), bits: width };
   });

@@ -1,4 +1,4 @@
-import { fail, type Model, graphOf, sizeOf } from '@gatefold/runtime';
+import { fail, graphOf, type Model, sizeOf } from '@gatefold/runtime';
 
 /** One label per sequence, one per step, the next symbol of a text, numbers, or what a module evaluates itself. */
 export type Task = 'classify' | 'label' | 'language' | 'regress' | 'custom';
@@ -19,7 +19,9 @@ export interface Dataset {
   readonly targets?: Examples;
   readonly classes?: readonly string[];
   /** A module's own metrics. */
-  readonly evaluate?: (run: (inputs: Readonly<Record<string, Float32Array>>, batch: number) => Record<string, Examples>) => Record<string, number>;
+  readonly evaluate?: (
+    run: (inputs: Readonly<Record<string, Float32Array>>, batch: number) => Record<string, Examples>,
+  ) => Record<string, number>;
 }
 
 /**
@@ -35,7 +37,11 @@ export function checkDataset(dataset: Dataset): Dataset {
   if (task !== 'regress' && task !== 'custom') {
     const odd = targets.data.findIndex((label) => !Number.isInteger(label) || label < 0);
     if (odd >= 0) {
-      fail('DATA_INVALID', 'a label is no class number', { place: `${name}.y[${odd}]`, expected: 'a whole number from 0', found: String(targets.data[odd]) });
+      fail('DATA_INVALID', 'a label is no class number', {
+        place: `${name}.y[${odd}]`,
+        expected: 'a whole number from 0',
+        found: String(targets.data[odd]),
+      });
     }
   }
   return dataset;
@@ -43,10 +49,18 @@ export function checkDataset(dataset: Dataset): Dataset {
 
 function checkArray(place: string, { shape, data }: Examples, count: number): void {
   if (shape[0] !== count || sizeOf(shape) !== data.length) {
-    fail('DATA_INVALID', 'arrays have different numbers of examples', { place, expected: `${count}`, found: `[${shape.join(', ')}]` });
+    fail('DATA_INVALID', 'arrays have different numbers of examples', {
+      place,
+      expected: `${count}`,
+      found: `[${shape.join(', ')}]`,
+    });
   }
   const odd = data.findIndex((value) => !Number.isFinite(value));
-  if (odd >= 0) fail('DATA_INVALID', 'the data hold a value that is not finite', { place: `${place}[${odd}]`, found: String(data[odd]) });
+  if (odd >= 0)
+    fail('DATA_INVALID', 'the data hold a value that is not finite', {
+      place: `${place}[${odd}]`,
+      found: String(data[odd]),
+    });
 }
 
 /**
@@ -61,11 +75,15 @@ export function fitToModel(dataset: Dataset, model: Model): Dataset {
     ports.map((port) => {
       const found = dataset.inputs[port.name] ?? (ports.length === 1 && given.length === 1 ? given[0]![1] : undefined);
       if (!found) {
-        fail('DATA_INVALID', `the data have no array for input "${port.name}"`, { place: dataset.name, found: given.map(([name]) => name).join(', ') });
+        fail('DATA_INVALID', `the data have no array for input "${port.name}"`, {
+          place: dataset.name,
+          found: given.map(([name]) => name).join(', '),
+        });
       }
       const dims = port.shape.map((dim) => (typeof dim === 'number' ? dim : -1));
       const idShape = dims.at(-1) === 1 && found.shape.length === dims.length - 1;
-      const fits = (idShape || found.shape.length === dims.length) && found.shape.every((n, i) => dims[i] === -1 || dims[i] === n);
+      const fits =
+        (idShape || found.shape.length === dims.length) && found.shape.every((n, i) => dims[i] === -1 || dims[i] === n);
       if (!fits) {
         fail('DATA_INVALID', `the data do not fit input "${port.name}"`, {
           place: dataset.name,

@@ -67,14 +67,23 @@ export function readNpy(bytes: Uint8Array, place = 'npy'): NpyArray {
   const count = shape.reduce((product, n) => product * n, 1);
   const left = bytes.length - start - length;
   if (!Number.isSafeInteger(count) || count * size !== left) {
-    refuse('shape and length differ', { expected: `${count * size} bytes for [${shape.join(', ')}]`, found: `${left}` });
+    refuse('shape and length differ', {
+      expected: `${count * size} bytes for [${shape.join(', ')}]`,
+      found: `${left}`,
+    });
   }
   const data = read(new DataView(bytes.buffer, bytes.byteOffset + start + length, left), count);
   return { shape, data: fortran === 'True' && shape.length > 1 ? toRowMajor(data, shape) : data };
 }
 
 /** Writes a .npy file of version 1. */
-export function writeNpy({ shape, data }: { readonly shape: readonly number[]; readonly data: NumberArray }): Uint8Array {
+export function writeNpy({
+  shape,
+  data,
+}: {
+  readonly shape: readonly number[];
+  readonly data: NumberArray;
+}): Uint8Array {
   const bare = `{'descr': '${descrOf(data)}', 'fortran_order': False, 'shape': (${shape.join(', ')}${shape.length === 1 ? ',' : ''}), }`;
   // The data start at a multiple of 64; the header ends in a line feed.
   const length = Math.ceil((10 + bare.length + 1) / 64) * 64 - 10;

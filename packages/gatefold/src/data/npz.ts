@@ -26,14 +26,19 @@ export function readNpz(bytes: Uint8Array): Map<string, NpyArray> {
   } catch (error) {
     // To a reader of data a damaged archive is damaged data, whatever the archive's own reader calls it.
     if (error instanceof GatefoldError && error.code !== 'DATA_INVALID') {
-      fail('DATA_INVALID', 'the .npz archive cannot be read', { ...error.detail, found: error.message.split('\n')[0]! });
+      fail('DATA_INVALID', 'the .npz archive cannot be read', {
+        ...error.detail,
+        found: error.message.split('\n')[0]!,
+      });
     }
     throw error;
   }
 }
 
 /** Writes arrays as a compressed .npz archive. Same arrays, same bytes. */
-export function writeNpz(arrays: Iterable<[string, { readonly shape: readonly number[]; readonly data: NumberArray }]>): Uint8Array {
+export function writeNpz(
+  arrays: Iterable<[string, { readonly shape: readonly number[]; readonly data: NumberArray }]>,
+): Uint8Array {
   const files: Record<string, Uint8Array> = {};
   for (const [name, array] of arrays) files[`${name}.npy`] = writeNpy(array);
   return zipSync(files, { mtime: '1980-01-01T00:00:00' });

@@ -33,7 +33,10 @@ export function datasetFromFile(name: string, bytes: Uint8Array, options: DataOp
     case 'txt':
       return fromText(name, textOf(name, bytes), options);
     default:
-      return fail('DATA_INVALID', 'data of this kind are not read', { place: name, expected: '.npz, .npy, .csv, .jsonl, .txt, or a JavaScript module' });
+      return fail('DATA_INVALID', 'data of this kind are not read', {
+        place: name,
+        expected: '.npz, .npy, .csv, .jsonl, .txt, or a JavaScript module',
+      });
   }
 }
 
@@ -41,8 +44,15 @@ function textOf(name: string, bytes: Uint8Array): string {
   return utf8Decode(bytes) ?? fail('DATA_INVALID', 'the text is not UTF-8', { place: name });
 }
 
-function toExamples(arrays: Iterable<[string, { shape: readonly number[]; data: ArrayLike<number | bigint> }]>): Map<string, Examples> {
-  return new Map(Array.from(arrays, ([key, { shape, data }]) => [key, { shape, data: Float32Array.from(data as ArrayLike<number>, Number) }]));
+function toExamples(
+  arrays: Iterable<[string, { shape: readonly number[]; data: ArrayLike<number | bigint> }]>,
+): Map<string, Examples> {
+  return new Map(
+    Array.from(arrays, ([key, { shape, data }]) => [
+      key,
+      { shape, data: Float32Array.from(data as ArrayLike<number>, Number) },
+    ]),
+  );
 }
 
 /** `y` holds the targets, everything else inputs. One-hot targets become class numbers. */
@@ -72,7 +82,9 @@ function isOneHot({ shape, data }: Examples): boolean {
 
 function fromOneHot({ shape, data }: Examples): Examples {
   const width = shape.at(-1)!;
-  const labels = Float32Array.from({ length: data.length / width }, (_, r) => data.subarray(r * width, (r + 1) * width).indexOf(1));
+  const labels = Float32Array.from({ length: data.length / width }, (_, r) =>
+    data.subarray(r * width, (r + 1) * width).indexOf(1),
+  );
   return { shape: shape.slice(0, -1), data: labels };
 }
 
@@ -95,13 +107,17 @@ function fromCsv(name: string, text: string, { target, window = 1, task }: DataO
     features.forEach((column, c) => {
       const value = Number(row[column]);
       if (row[column] === '' || !Number.isFinite(value)) {
-        fail('DATA_INVALID', 'a cell is no number', { place: `${name}: line ${r + 2}, column ${column}`, found: JSON.stringify(row[column]) });
+        fail('DATA_INVALID', 'a cell is no number', {
+          place: `${name}: line ${r + 2}, column ${column}`,
+          found: JSON.stringify(row[column]),
+        });
       }
       values[r * features.length + c] = value;
     });
   });
   const count = rows.length - window + 1;
-  if (count < 1) fail('DATA_INVALID', 'fewer rows than a window', { place: name, expected: `${window}`, found: `${rows.length}` });
+  if (count < 1)
+    fail('DATA_INVALID', 'fewer rows than a window', { place: name, expected: `${window}`, found: `${rows.length}` });
   const size = window * features.length;
   const data = new Float32Array(count * size);
   for (let i = 0; i < count; i++) data.set(values.subarray(i * features.length, i * features.length + size), i * size);
@@ -138,19 +154,27 @@ function fromJsonLines(name: string, text: string, options: DataOptions): Datase
       const shape = shapeOf(value, place);
       const column = columns.get(key) ?? { shape, values: [] };
       if (column.shape.join() !== shape.join() || column.values.length !== i * sizeOf(shape)) {
-        fail('DATA_INVALID', `examples of "${key}" have different shapes`, { place, expected: `[${column.shape}]`, found: `[${shape}]` });
+        fail('DATA_INVALID', `examples of "${key}" have different shapes`, {
+          place,
+          expected: `[${column.shape}]`,
+          found: `[${shape}]`,
+        });
       }
       column.values.push(...((Array.isArray(value) ? value.flat(16) : [value]) as number[]));
       columns.set(key, column);
     }
   });
-  const arrays = [...columns].map(([key, { shape, values }]): [string, { shape: number[]; data: number[] }] => [key, { shape: [lines.length, ...shape], data: values }]);
+  const arrays = [...columns].map(([key, { shape, values }]): [string, { shape: number[]; data: number[] }] => [
+    key,
+    { shape: [lines.length, ...shape], data: values },
+  ]);
   return fromArrays(name, toExamples(arrays), options);
 }
 
 function shapeOf(value: unknown, place: string): number[] {
   if (typeof value === 'number' && Number.isFinite(value)) return [];
-  if (!Array.isArray(value) || value.length === 0) return fail('DATA_INVALID', 'a value is no number', { place, found: JSON.stringify(value) ?? 'nothing' });
+  if (!Array.isArray(value) || value.length === 0)
+    return fail('DATA_INVALID', 'a value is no number', { place, found: JSON.stringify(value) ?? 'nothing' });
   const inner = value.map((item) => shapeOf(item, place));
   if (inner.some((shape) => shape.join() !== inner[0]!.join())) fail('DATA_INVALID', 'a list is ragged', { place });
   return [value.length, ...inner[0]!];
@@ -159,12 +183,21 @@ function shapeOf(value: unknown, place: string): number[] {
 /** A text as one sequence of symbols and the symbol that follows each. */
 function fromText(name: string, text: string, { vocabulary, limit }: DataOptions): Dataset {
   if (!vocabulary) {
-    fail('DATA_INVALID', 'a text needs the vocabulary of its model', { place: name, hint: 'give --vocabulary FILE, a JSON list of symbols by id' });
+    fail('DATA_INVALID', 'a text needs the vocabulary of its model', {
+      place: name,
+      hint: 'give --vocabulary FILE, a JSON list of symbols by id',
+    });
   }
   const ids = new Map(vocabulary.map((symbol, id) => [symbol, id]));
   const symbols = [...text].slice(0, limit);
   const codes = Float32Array.from(symbols, (symbol, i) => {
-    return ids.get(symbol) ?? fail('DATA_INVALID', 'a character is not in the vocabulary', { place: `${name}[${i}]`, found: JSON.stringify(symbol) });
+    return (
+      ids.get(symbol) ??
+      fail('DATA_INVALID', 'a character is not in the vocabulary', {
+        place: `${name}[${i}]`,
+        found: JSON.stringify(symbol),
+      })
+    );
   });
   const length = codes.length - 1;
   if (length < 1) fail('DATA_INVALID', 'the text is too short', { place: name });

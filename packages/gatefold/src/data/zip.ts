@@ -33,16 +33,21 @@ export function listZip(bytes: Uint8Array): Map<string, ZipEntry> {
   const end = findEnd(view);
   const count = view.getUint16(end + 10, true);
   const start = view.getUint32(end + 16, true);
-  if (count === 0xffff || start === 0xffffffff) fail('FILE_TOO_LARGE', 'the archive is zip64', { place: 'zip directory' });
+  if (count === 0xffff || start === 0xffffffff)
+    fail('FILE_TOO_LARGE', 'the archive is zip64', { place: 'zip directory' });
   if (count > maxEntries) {
-    fail('FILE_TOO_LARGE', 'the archive has too many members', { expected: `at most ${maxEntries}`, found: `${count}` });
+    fail('FILE_TOO_LARGE', 'the archive has too many members', {
+      expected: `at most ${maxEntries}`,
+      found: `${count}`,
+    });
   }
   const entries = new Map<string, ZipEntry>();
   let at = start;
   for (let i = 0; i < count; i++) {
     const place = `zip directory, member ${i}`;
     if (at + 46 > end) fail('FILE_TRUNCATED', 'the archive ends inside its directory', { place });
-    if (view.getUint32(at, true) !== centralSignature) fail('FILE_CORRUPT', 'the directory of the archive is damaged', { place });
+    if (view.getUint32(at, true) !== centralSignature)
+      fail('FILE_CORRUPT', 'the directory of the archive is damaged', { place });
     const nameLength = view.getUint16(at + 28, true);
     const length = 46 + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
     if (at + length > end) fail('FILE_TRUNCATED', 'the archive ends inside its directory', { place });
@@ -70,7 +75,11 @@ export function listZip(bytes: Uint8Array): Map<string, ZipEntry> {
 export function unzip(bytes: Uint8Array, entry: ZipEntry, limit: number): Uint8Array {
   const { name: place, size, packed, method, at } = entry;
   if (size > limit) {
-    fail('FILE_TOO_LARGE', 'a member of the archive is too large', { place, expected: `at most ${limit} bytes`, found: `${size}` });
+    fail('FILE_TOO_LARGE', 'a member of the archive is too large', {
+      place,
+      expected: `at most ${limit} bytes`,
+      found: `${size}`,
+    });
   }
   if (size > packed * maxRatio + 1024) {
     fail('FILE_TOO_LARGE', 'a member of the archive claims to be more than it can hold', {
@@ -81,7 +90,8 @@ export function unzip(bytes: Uint8Array, entry: ZipEntry, limit: number): Uint8A
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (at + 30 > bytes.length) fail('FILE_TRUNCATED', 'a member of the archive lies outside the file', { place });
-  if (view.getUint32(at, true) !== localSignature) fail('FILE_CORRUPT', 'a member of the archive has no header', { place });
+  if (view.getUint32(at, true) !== localSignature)
+    fail('FILE_CORRUPT', 'a member of the archive has no header', { place });
   const from = at + 30 + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
   if (from + packed > bytes.length) {
     fail('FILE_TRUNCATED', 'a member of the archive lies outside the file', {
@@ -98,15 +108,23 @@ export function unzip(bytes: Uint8Array, entry: ZipEntry, limit: number): Uint8A
 
 function inflate(packed: Uint8Array, method: number, size: number, place: string): Uint8Array {
   if (method === 0 && packed.length === size) return packed;
-  if (method !== 8) fail('FILE_CORRUPT', 'a member of the archive is stored in an unknown way', { place, found: `method ${method}` });
+  if (method !== 8)
+    fail('FILE_CORRUPT', 'a member of the archive is stored in an unknown way', { place, found: `method ${method}` });
   let data: Uint8Array;
   try {
     data = inflateSync(packed, { out: new Uint8Array(size) });
   } catch (error) {
-    return fail('FILE_CORRUPT', 'a member of the archive cannot be inflated', { place, found: (error as Error).message });
+    return fail('FILE_CORRUPT', 'a member of the archive cannot be inflated', {
+      place,
+      found: (error as Error).message,
+    });
   }
   if (data.length !== size) {
-    fail('FILE_CORRUPT', 'a member of the archive is not as long as it says', { place, expected: `${size}`, found: `${data.length}` });
+    fail('FILE_CORRUPT', 'a member of the archive is not as long as it says', {
+      place,
+      expected: `${size}`,
+      found: `${data.length}`,
+    });
   }
   return data;
 }
@@ -117,5 +135,7 @@ function findEnd(view: DataView): number {
   for (let at = view.byteLength - 22; at >= lowest; at--) {
     if (view.getUint32(at, true) === endSignature) return at;
   }
-  return fail('FILE_TRUNCATED', 'the zip archive has no directory', { hint: 'the file is cut off: copy or download it again' });
+  return fail('FILE_TRUNCATED', 'the zip archive has no directory', {
+    hint: 'the file is cut off: copy or download it again',
+  });
 }

@@ -1,4 +1,14 @@
-import { analyse, bitsPerWeight, createSession, decode, graphOf, type Model, sizeOf, storedBytes, writeGatefold } from '@gatefold/runtime';
+import {
+  analyse,
+  bitsPerWeight,
+  createSession,
+  decode,
+  graphOf,
+  type Model,
+  sizeOf,
+  storedBytes,
+  writeGatefold,
+} from '@gatefold/runtime';
 import { encodingName } from './encoding-name.ts';
 
 /** Cost of one node; bytes as on disk. */
@@ -7,7 +17,13 @@ export interface NodeCost {
   readonly op: string;
   readonly cell?: string;
   readonly units?: number;
-  readonly weights: readonly { readonly role: string; readonly shape: readonly number[]; readonly encoding: string; readonly bits: number; readonly bytes: number }[];
+  readonly weights: readonly {
+    readonly role: string;
+    readonly shape: readonly number[];
+    readonly encoding: string;
+    readonly bits: number;
+    readonly bytes: number;
+  }[];
   readonly parameters: number;
   readonly bytes: number;
   readonly macsPerStep: number;
@@ -56,12 +72,16 @@ export function costsOf(model: Model, brotli?: (bytes: Uint8Array) => number): C
       return { role, shape: weight.shape, encoding: encodingName(weight), bits: bitsPerWeight(weight), bytes };
     });
     const macsPerStep = analysis.nodes.get(node.name)!.macsPerRow;
-    const matrices = Object.values(node.weights).map((key) => model.weights[key]!).filter((weight) => weight.shape.length > 1);
+    const matrices = Object.values(node.weights)
+      .map((key) => model.weights[key]!)
+      .filter((weight) => weight.shape.length > 1);
     const size = matrices.reduce((sum, weight) => sum + sizeOf(weight.shape), 0);
     for (const weight of matrices) {
       const macs = size > 0 ? (macsPerStep * sizeOf(weight.shape)) / size : 0;
       const integer = weight.input.kind !== 'f32';
-      const arithmetic = integer ? picojoules.int8Multiply + picojoules.int32Add : picojoules.float32Multiply + picojoules.float32Add;
+      const arithmetic = integer
+        ? picojoules.int8Multiply + picojoules.int32Add
+        : picojoules.float32Multiply + picojoules.float32Add;
       energy += macs * (arithmetic + (bitsPerWeight(weight) / 8) * picojoules.cacheByte);
     }
     return {

@@ -36,7 +36,12 @@ export function driftBetween(a: Model, b: Model, input: (t: number) => Float32Ar
 }
 
 /** How far the model's outputs, as executed, are from its equations in float64 on the same decoded weights. */
-export function driftFromFloat64(model: Model, input: (t: number) => Float32Array, steps: number, original: Model = model): DriftPoint[] {
+export function driftFromFloat64(
+  model: Model,
+  input: (t: number) => Float32Array,
+  steps: number,
+  original: Model = model,
+): DriftPoint[] {
   const oracle = new Float64Oracle(original);
   const stream = createSession(model).stream();
   return measure(steps, (t) => {

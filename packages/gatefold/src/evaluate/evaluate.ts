@@ -72,7 +72,13 @@ async function sweep(
   return sessions;
 }
 
-function addOutputs(sums: MetricSums, { shape, data }: Tensor, dataset: Dataset, from: number, probabilities: boolean): void {
+function addOutputs(
+  sums: MetricSums,
+  { shape, data }: Tensor,
+  dataset: Dataset,
+  from: number,
+  probabilities: boolean,
+): void {
   const { targets, task, count } = dataset;
   if (!targets) return;
   const width = shape.at(-1)!;
@@ -89,7 +95,11 @@ function addOutputs(sums: MetricSums, { shape, data }: Tensor, dataset: Dataset,
     const target = targets.data[from * perExample + r]!;
     if (task === 'regress') sums.addValue(data[r]!, target);
     else if (target >= width) {
-      fail('DATA_INVALID', 'a label is no class of the model', { place: `${dataset.name}.y`, expected: `0 … ${width - 1}`, found: `${target}` });
+      fail('DATA_INVALID', 'a label is no class of the model', {
+        place: `${dataset.name}.y`,
+        expected: `0 … ${width - 1}`,
+        found: `${target}`,
+      });
     } else sums.addClass(data, r * width, width, target, probabilities);
   }
 }
@@ -116,7 +126,8 @@ export async function evaluateAll(
   const sessions = await sweep(models, dataset, options, (outputs, from) => {
     outputs.forEach((output, i) => {
       addOutputs(sums[i]!, output, dataset, from, probabilities[i]!);
-      if (output.data.length === outputs[0]!.data.length) pairs[i]!.add(outputs[0]!, output, classes && probabilities[0]! && probabilities[i]!);
+      if (output.data.length === outputs[0]!.data.length)
+        pairs[i]!.add(outputs[0]!, output, classes && probabilities[0]! && probabilities[i]!);
     });
   });
   return models.map((_, i) => ({

@@ -1,4 +1,4 @@
-import { fail, type FunctionName, functionTable } from '@gatefold/runtime';
+import { type FunctionName, fail, functionTable } from '@gatefold/runtime';
 
 /** The functions of cells and heads in float64, by their definitions. */
 export function functions64(name: FunctionName, x: number, given: readonly number[]): number {

@@ -59,7 +59,13 @@ export class MetricSums {
 }
 
 /** Natural logarithm of the target's probability; logits go through log-softmax. Zero probabilities count as 1e-12. */
-export function logProbability(scores: Float32Array, from: number, width: number, target: number, areProbabilities: boolean): number {
+export function logProbability(
+  scores: Float32Array,
+  from: number,
+  width: number,
+  target: number,
+  areProbabilities: boolean,
+): number {
   if (areProbabilities) return Math.log(Math.max(scores[from + target]!, 1e-12));
   let largest = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < width; i++) largest = Math.max(largest, scores[from + i]!);

@@ -1,4 +1,16 @@
-import { type Activation, cellOf, decode, fail, graphOf, type Model, type Node, OpContext, analyse, type StepOps, parseActivation } from '@gatefold/runtime';
+import {
+  type Activation,
+  analyse,
+  cellOf,
+  decode,
+  fail,
+  graphOf,
+  type Model,
+  type Node,
+  OpContext,
+  parseActivation,
+  type StepOps,
+} from '@gatefold/runtime';
 import { functions64 } from './functions64.ts';
 
 type Values = Float64Array;
@@ -15,7 +27,11 @@ class Float64Ops implements StepOps<Values> {
     this.gateCount = gateCount;
   }
 
-  linear(role: string, v: Values, { first = 0, count, add, bias }: { first?: number; count?: number; add?: Values; bias?: string } = {}): Values {
+  linear(
+    role: string,
+    v: Values,
+    { first = 0, count, add, bias }: { first?: number; count?: number; add?: Values; bias?: string } = {},
+  ): Values {
     const matrix = this.weights(role);
     const rows = matrix.length / v.length;
     const gated = rows === this.units * this.gateCount;
@@ -66,9 +82,14 @@ export class Float64Oracle {
   constructor(model: Model) {
     const { graph, name } = graphOf(model);
     const known = ['recurrent', 'dense', 'unary', 'softmax', 'last', 'embedding'];
-    const odd = graph.nodes.find((node) => !known.includes(node.op) || node.attributes.direction === 'backward' || node.inputs.mask !== undefined);
+    const odd = graph.nodes.find(
+      (node) => !known.includes(node.op) || node.attributes.direction === 'backward' || node.inputs.mask !== undefined,
+    );
     if (odd || graph.inputs.length !== 1) {
-      fail('MODEL_UNSUPPORTED', 'the float64 oracle has no meaning for this graph', { place: odd?.name ?? 'inputs', expected: known.join(', ') });
+      fail('MODEL_UNSUPPORTED', 'the float64 oracle has no meaning for this graph', {
+        place: odd?.name ?? 'inputs',
+        expected: known.join(', '),
+      });
     }
     const analysis = analyse(model, name);
     this.context = (node) => new OpContext(node, model, analysis.values, [...analysis.times]);
@@ -125,7 +146,12 @@ export class Float64Oracle {
     const ops = new Float64Ops((role) => this.weight(node, role), options.units, cell.gates(options).length);
     const before =
       this.states.get(node.name) ??
-      Object.fromEntries(cell.states.map(({ name, width }) => [name, new Float64Array(width === 'output' ? options.outputWidth : options.units)]));
+      Object.fromEntries(
+        cell.states.map(({ name, width }) => [
+          name,
+          new Float64Array(width === 'output' ? options.outputWidth : options.units),
+        ]),
+      );
     const pre = ops.linear('W', x, node.weights.b === undefined ? {} : { bias: 'b' });
     const after = cell.step(ops, pre, before, options) as Record<string, Values>;
     this.states.set(node.name, after);

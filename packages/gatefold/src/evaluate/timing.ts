@@ -11,7 +11,9 @@ export function timeSteps(models: readonly Model[], now: () => number, engine?: 
     const steps = session.streams ? 1 : typeof port!.shape[1] === 'number' ? port!.shape[1] : 16;
     const inputs = Object.fromEntries(
       session.inputs.map(({ name, width, dtype, shape }) => {
-        const length = session.streams ? width : width * (shape.length > 2 ? (typeof shape[1] === 'number' ? shape[1] : 16) : 1);
+        const length = session.streams
+          ? width
+          : width * (shape.length > 2 ? (typeof shape[1] === 'number' ? shape[1] : 16) : 1);
         return [name, Float32Array.from({ length }, (_, i) => (dtype === 'int32' ? 0 : Math.sin(i + 1)))];
       }),
     );

@@ -49,7 +49,10 @@ function histogramOf(place: string, a: Float32Array, b: Float32Array): WeightHis
 }
 
 /** Errors per matrix and gate, and histograms per matrix, of a model against what it was made from. */
-export function compareWeights(original: Model, compressed: Model): { errors: WeightError[]; histograms: WeightHistogram[] } {
+export function compareWeights(
+  original: Model,
+  compressed: Model,
+): { errors: WeightError[]; histograms: WeightHistogram[] } {
   const errors: WeightError[] = [];
   const histograms: WeightHistogram[] = [];
   const seen = new Set<string>();
@@ -65,7 +68,9 @@ export function compareWeights(original: Model, compressed: Model): { errors: We
     if (!gates) errors.push(errorOf(place, a, b));
     const size = a.length / (gates?.length ?? 1);
     gates?.forEach((gate, i) => {
-      errors.push(errorOf(`${place}/${gate}`, a.subarray(i * size, (i + 1) * size), b.subarray(i * size, (i + 1) * size)));
+      errors.push(
+        errorOf(`${place}/${gate}`, a.subarray(i * size, (i + 1) * size), b.subarray(i * size, (i + 1) * size)),
+      );
     });
   }
   return { errors, histograms };

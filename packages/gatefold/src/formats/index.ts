@@ -1,6 +1,6 @@
 import { fail, isGatefold, isSafetensors, type Model, readGatefold } from '@gatefold/runtime';
 import { isZip } from '../data/zip.ts';
-import { isKeras, readKeras } from './ker/index.ts';
+import { isKeras, readKeras } from './keras/index.ts';
 
 export interface ReadOptions {
   /** Text of an architecture file beside the weights. */
@@ -19,7 +19,10 @@ const others: readonly { name: string; is: (bytes: Uint8Array) => boolean }[] = 
   { name: 'a safetensors state dict without a graph', is: isSafetensors },
   { name: 'a PyTorch archive or another zip file', is: isZip },
   { name: 'a Python pickle', is: (bytes) => bytes[0] === 0x80 && bytes[1]! <= 5 },
-  { name: 'JSON (a TensorFlow.js model or an architecture alone)', is: (bytes) => /^\s*[{[]/.test(ascii(bytes, 0, 16)) },
+  {
+    name: 'JSON (a TensorFlow.js model or an architecture alone)',
+    is: (bytes) => /^\s*[{[]/.test(ascii(bytes, 0, 16)),
+  },
   { name: 'a protocol buffer (an ONNX or TensorFlow model)', is: (bytes) => bytes[0] === 0x08 || bytes[0] === 0x0a },
 ];
 
@@ -36,7 +39,9 @@ export async function readModel(bytes: Uint8Array, options: ReadOptions = {}): P
   const known = others.find(({ is }) => is(bytes));
   return fail('FILE_FORMAT', 'this is no model file that can be read', {
     expected: 'a .gatefold file, or a Keras model (.h5, .keras)',
-    found: known?.name ?? `bytes ${[...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ') || '(none)'}`,
+    found:
+      known?.name ??
+      `bytes ${[...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ') || '(none)'}`,
   });
 }
 

@@ -41,8 +41,12 @@ export async function loadData(source: string, options: LoadDataOptions, model?:
   return split === undefined ? whole : part(whole, split);
 }
 
-async function vocabularyFor(path: string | undefined, model: Model | undefined): Promise<{ vocabulary?: readonly string[] }> {
-  const known = path === undefined ? model?.metadata.vocabulary : JSON.parse(new TextDecoder().decode(await readBytes(path)));
+async function vocabularyFor(
+  path: string | undefined,
+  model: Model | undefined,
+): Promise<{ vocabulary?: readonly string[] }> {
+  const known =
+    path === undefined ? model?.metadata.vocabulary : JSON.parse(new TextDecoder().decode(await readBytes(path)));
   if (known === undefined) return {};
   if (!Array.isArray(known) || !known.every((symbol) => typeof symbol === 'string')) {
     fail('DATA_INVALID', 'a vocabulary must be a list of symbols', { place: path ?? 'metadata.vocabulary' });
@@ -55,14 +59,18 @@ async function fromModule(path: string, split: string | undefined): Promise<Data
   const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
   const made: unknown = typeof module.default === 'function' ? await module.default(split ?? 'test') : module.default;
   if (typeof made !== 'object' || made === null || !('inputs' in made) || !('count' in made)) {
-    fail('DATA_INVALID', 'the module exports no data set', { place: path, expected: 'default: { name, task, count, inputs, targets } or (split) => …' });
+    fail('DATA_INVALID', 'the module exports no data set', {
+      place: path,
+      expected: 'default: { name, task, count, inputs, targets } or (split) => …',
+    });
   }
   return checkDataset(made as Dataset);
 }
 
 function part(dataset: Dataset, split: string): Dataset {
   const bounds: Readonly<Record<string, [number, number]>> = { train: [0, 0.8], valid: [0.8, 0.9], test: [0.9, 1] };
-  const range = bounds[split] ?? fail('DATA_INVALID', `there is no split "${split}"`, { expected: 'train, valid, test' });
+  const range =
+    bounds[split] ?? fail('DATA_INVALID', `there is no split "${split}"`, { expected: 'train, valid, test' });
   if (dataset.task === 'language') return textPart(dataset, range, split);
   const [from, to] = range.map((share) => Math.floor(dataset.count * share)) as [number, number];
   const cut = ({ shape, data }: NonNullable<Dataset['targets']>) => {
@@ -80,5 +88,10 @@ function textPart(dataset: Dataset, range: readonly [number, number], split: str
     const [from, to] = range.map((share) => Math.floor(shape[1]! * share)) as [number, number];
     return { shape: [1, to - from], data: data.subarray(from, to) };
   };
-  return { ...dataset, name: `${dataset.name}:${split}`, inputs: { x: cut(dataset.inputs.x!) }, targets: cut(dataset.targets!) };
+  return {
+    ...dataset,
+    name: `${dataset.name}:${split}`,
+    inputs: { x: cut(dataset.inputs.x!) },
+    targets: cut(dataset.targets!),
+  };
 }

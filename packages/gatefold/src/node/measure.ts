@@ -1,7 +1,14 @@
 import { cpus } from 'node:os';
 import { bestEngine, type Engine, type Model } from '@gatefold/runtime';
 import type { Dataset } from '../data/index.ts';
-import { compareWeights, costsOf, driftBetween, evaluateAll, type EvaluateOptions, timeSteps } from '../evaluate/index.ts';
+import {
+  compareWeights,
+  costsOf,
+  driftBetween,
+  type EvaluateOptions,
+  evaluateAll,
+  timeSteps,
+} from '../evaluate/index.ts';
 import type { Candidate, Report } from '../report/index.ts';
 import { brotliBytes } from './brotli.ts';
 
@@ -24,7 +31,11 @@ export interface MeasureOptions extends EvaluateOptions {
  * Measures models side by side: metrics and agreement on the data, costs, µs per step in turns, drift along one stream,
  * errors of the weights. The first is what the others are compared with.
  */
-export async function measureReport(subjects: readonly Subject[], dataset: Dataset | undefined, options: MeasureOptions): Promise<Report> {
+export async function measureReport(
+  subjects: readonly Subject[],
+  dataset: Dataset | undefined,
+  options: MeasureOptions,
+): Promise<Report> {
   const models = subjects.map(({ model }) => model);
   const results = dataset ? await evaluateAll(models, dataset, options) : undefined;
   const times = timeSteps(models, () => performance.now(), options.engine);
@@ -47,7 +58,9 @@ export async function measureReport(subjects: readonly Subject[], dataset: Datas
     title: options.title,
     environment: environmentOf(options.engine ?? bestEngine()),
     candidates,
-    ...(dataset ? { data: options.dataName ?? `${dataset.name}: ${dataset.count} examples, task ${dataset.task}` } : {}),
+    ...(dataset
+      ? { data: options.dataName ?? `${dataset.name}: ${dataset.count} examples, task ${dataset.task}` }
+      : {}),
   };
 }
 
@@ -56,7 +69,11 @@ function environmentOf(engine: Engine): string {
 }
 
 /** Streams of whole-sequence models cannot drift; a model of several inputs has no one stream. */
-function driftsOf(models: readonly Model[], dataset: Dataset, steps: number): (ReturnType<typeof driftBetween> | undefined)[] {
+function driftsOf(
+  models: readonly Model[],
+  dataset: Dataset,
+  steps: number,
+): (ReturnType<typeof driftBetween> | undefined)[] {
   const [input] = Object.values(dataset.inputs);
   if (!input || Object.keys(dataset.inputs).length > 1) return [];
   const width = input.shape.length > 2 ? input.shape.at(-1)! : dataset.task === 'language' ? 1 : input.shape.at(-1)!;

@@ -4,7 +4,11 @@ import type { Candidate } from './model.ts';
 const palette = ['#2f6f9f', '#d9822b', '#5a8f3d', '#8a5aa8', '#b0413e', '#3d8f86'];
 
 /** Draws a chart as SVG text; no DOM is needed. */
-export async function drawCharts(options: readonly EChartsCoreOption[], width: number, height: number): Promise<string[]> {
+export async function drawCharts(
+  options: readonly EChartsCoreOption[],
+  width: number,
+  height: number,
+): Promise<string[]> {
   const [echarts, charts, components, renderers] = await Promise.all([
     import('echarts/core'),
     import('echarts/charts'),
@@ -21,7 +25,12 @@ export async function drawCharts(options: readonly EChartsCoreOption[], width: n
   ]);
   return options.map((option) => {
     const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
-    chart.setOption({ animation: false, color: palette, textStyle: { fontFamily: 'system-ui, sans-serif' }, ...option });
+    chart.setOption({
+      animation: false,
+      color: palette,
+      textStyle: { fontFamily: 'system-ui, sans-serif' },
+      ...option,
+    });
     const svg = chart.renderToSVGString();
     chart.dispose();
     return svg;
@@ -37,7 +46,14 @@ const bars = (names: readonly string[], values: readonly number[]) => ({
 
 export function sizeChart(candidates: readonly Candidate[]): EChartsCoreOption {
   const names = candidates.map(({ name }) => name);
-  return { title: { text: 'File size, kB' }, yAxis: { type: 'value' }, ...bars(names, candidates.map(({ costs }) => round(costs.bytes / 1000))) };
+  return {
+    title: { text: 'File size, kB' },
+    yAxis: { type: 'value' },
+    ...bars(
+      names,
+      candidates.map(({ costs }) => round(costs.bytes / 1000)),
+    ),
+  };
 }
 
 export function metricChart(candidates: readonly Candidate[], metric: string): EChartsCoreOption {
@@ -48,14 +64,28 @@ export function metricChart(candidates: readonly Candidate[], metric: string): E
   const margin = Math.max((high - low) * 2, high * 0.002);
   return {
     title: { text: share ? 'Accuracy, % (the axis does not start at 0)' : metric },
-    yAxis: { type: 'value', min: share ? round(Math.max(0, low - margin)) : 0, ...(share ? { max: round(Math.min(100, high + margin)) } : {}) },
-    ...bars(candidates.map(({ name }) => name), values),
+    yAxis: {
+      type: 'value',
+      min: share ? round(Math.max(0, low - margin)) : 0,
+      ...(share ? { max: round(Math.min(100, high + margin)) } : {}),
+    },
+    ...bars(
+      candidates.map(({ name }) => name),
+      values,
+    ),
   };
 }
 
 export function timeChart(candidates: readonly Candidate[]): EChartsCoreOption {
   const values = candidates.map(({ microsecondsPerStep }) => round(microsecondsPerStep ?? 0));
-  return { title: { text: 'µs per step' }, yAxis: { type: 'value' }, ...bars(candidates.map(({ name }) => name), values) };
+  return {
+    title: { text: 'µs per step' },
+    yAxis: { type: 'value' },
+    ...bars(
+      candidates.map(({ name }) => name),
+      values,
+    ),
+  };
 }
 
 /** Relative error of every matrix and gate, one series per candidate. */
@@ -68,12 +98,19 @@ export function errorChart(candidates: readonly Candidate[]): EChartsCoreOption 
     grid: { ...grid, top: 64, left: 170 },
     yAxis: { type: 'category', data: places, inverse: true },
     xAxis: { type: 'value' },
-    series: compared.map(({ name, errors }) => ({ name, type: 'bar', data: errors!.map(({ relative }) => round(relative * 100)) })),
+    series: compared.map(({ name, errors }) => ({
+      name,
+      type: 'bar',
+      data: errors!.map(({ relative }) => round(relative * 100)),
+    })),
   };
 }
 
 /** Weights of one matrix before and after. */
-export function histogramChart(histogram: NonNullable<Candidate['histograms']>[number], name: string): EChartsCoreOption {
+export function histogramChart(
+  histogram: NonNullable<Candidate['histograms']>[number],
+  name: string,
+): EChartsCoreOption {
   const { place, low, high, before, after } = histogram;
   const width = (high - low) / before.length;
   return {

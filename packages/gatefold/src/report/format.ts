@@ -1,5 +1,9 @@
 /** Rows as aligned columns; columns named in `right` are aligned to the right. */
-export function alignedTable(head: readonly string[], rows: readonly (readonly string[])[], right: readonly string[] = []): string {
+export function alignedTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly string[] = [],
+): string {
   const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
   const line = (cells: readonly string[]) =>
     cells

@@ -1,7 +1,7 @@
 import { mainMetric } from '../evaluate/index.ts';
 import { drawCharts, driftChart, errorChart, histogramChart, metricChart, sizeChart, timeChart } from './charts.ts';
 import { showBytes, showMetric, showNumber } from './format.ts';
-import { type Candidate, ratiosOf, type Report } from './model.ts';
+import { type Candidate, type Report, ratiosOf } from './model.ts';
 
 const style = `
 :root { color-scheme: light; font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #f6f7f9; }
@@ -19,14 +19,28 @@ function escape(text: string): string {
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const cells = (tag: string, list: readonly string[]) => list.map((text) => `<${tag}>${escape(text)}</${tag}>`).join('');
+  const cells = (tag: string, list: readonly string[]) =>
+    list.map((text) => `<${tag}>${escape(text)}</${tag}>`).join('');
   return `<div class="scroll"><table><tr>${cells('th', head)}</tr>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</table></div>`;
 }
 
 function summary(candidates: readonly Candidate[]): string {
   const first = candidates[0]!;
   const metrics = Object.keys(first.evaluation?.metrics ?? {});
-  const head = ['model', 'file', 'brotli', '× smaller than float32', 'memory', ...metrics, 'agreement', 'mean KL (nats)', 'max difference', 'µs/step', '× faster', 'nJ/step (estimate)'];
+  const head = [
+    'model',
+    'file',
+    'brotli',
+    '× smaller than float32',
+    'memory',
+    ...metrics,
+    'agreement',
+    'mean KL (nats)',
+    'max difference',
+    'µs/step',
+    '× faster',
+    'nJ/step (estimate)',
+  ];
   const rows = candidates.map((candidate) => {
     const { name, costs, evaluation, versusFirst, microsecondsPerStep } = candidate;
     const ratios = ratiosOf(first, candidate) as { float32: number; time?: number };
@@ -54,7 +68,9 @@ function nodes({ costs, errors = [] }: Candidate): string {
     .filter((node) => node.parameters > 0)
     .flatMap((node) =>
       node.weights.map((weight) => {
-        const own = errors.filter(({ place }) => place === `${node.name}/${weight.role}` || place.startsWith(`${node.name}/${weight.role}/`));
+        const own = errors.filter(
+          ({ place }) => place === `${node.name}/${weight.role}` || place.startsWith(`${node.name}/${weight.role}/`),
+        );
         return [
           `${node.name}/${weight.role}`,
           node.cell ?? node.op,
@@ -73,21 +89,33 @@ function nodes({ costs, errors = [] }: Candidate): string {
 export async function reportHtml(report: Report): Promise<string> {
   const { title, data, environment, candidates } = report;
   const first = candidates[0]!;
-  const metric = Object.keys(first.evaluation?.metrics ?? {}).length > 0 ? mainMetric(first.evaluation!.task).name : undefined;
+  const metric =
+    Object.keys(first.evaluation?.metrics ?? {}).length > 0 ? mainMetric(first.evaluation!.task).name : undefined;
   const overview = await drawCharts(
-    [sizeChart(candidates), ...(metric ? [metricChart(candidates, metric)] : []), ...(candidates.every((c) => c.microsecondsPerStep) ? [timeChart(candidates)] : [])],
+    [
+      sizeChart(candidates),
+      ...(metric ? [metricChart(candidates, metric)] : []),
+      ...(candidates.every((c) => c.microsecondsPerStep) ? [timeChart(candidates)] : []),
+    ],
     480,
     320,
   );
   const drifts = candidates.some(({ drift }) => drift) ? await drawCharts([driftChart(candidates)], 760, 360) : [];
   const errors = candidates.some((c) => c.errors) ? await drawCharts([errorChart(candidates)], 960, 560) : [];
   const histograms = await Promise.all(
-    candidates.map(({ histograms = [], name }) => drawCharts(histograms.map((histogram) => histogramChart(histogram, name)), 480, 320)),
+    candidates.map(({ histograms = [], name }) =>
+      drawCharts(
+        histograms.map((histogram) => histogramChart(histogram, name)),
+        480,
+        320,
+      ),
+    ),
   );
-  const figures = (list: readonly string[]) => `<div class="charts">${list.map((svg) => `<figure>${svg}</figure>`).join('')}</div>`;
-  const sections = candidates.slice(1).map(
-    (candidate, i) => `<h2>${escape(candidate.name)}</h2>${nodes(candidate)}${figures(histograms[i + 1]!)}`,
-  );
+  const figures = (list: readonly string[]) =>
+    `<div class="charts">${list.map((svg) => `<figure>${svg}</figure>`).join('')}</div>`;
+  const sections = candidates
+    .slice(1)
+    .map((candidate, i) => `<h2>${escape(candidate.name)}</h2>${nodes(candidate)}${figures(histograms[i + 1]!)}`);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escape(title)}</title><style>${style}</style></head><body>

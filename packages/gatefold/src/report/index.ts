@@ -1,4 +1,4 @@
 export { alignedTable, showBytes, showMetric, showNumber } from './format.ts';
 export { reportHtml } from './html.ts';
-export { type Candidate, ratiosOf, type Report, reportJson } from './model.ts';
+export { type Candidate, type Report, ratiosOf, reportJson } from './model.ts';
 export { reportText } from './text.ts';

@@ -42,7 +42,15 @@ export function reportJson({ title, data, environment, candidates }: Report) {
   const [first] = candidates;
   const summary = ({ costs, evaluation, microsecondsPerStep, name, file }: Candidate) => {
     const { nodes, ...rest } = costs;
-    return { name, ...(file ? { file } : {}), metrics: evaluation?.metrics ?? {}, examples: evaluation?.examples ?? 0, ...rest, microsecondsPerStep: microsecondsPerStep ?? null, nodes };
+    return {
+      name,
+      ...(file ? { file } : {}),
+      metrics: evaluation?.metrics ?? {},
+      examples: evaluation?.examples ?? 0,
+      ...rest,
+      microsecondsPerStep: microsecondsPerStep ?? null,
+      nodes,
+    };
   };
   const others = candidates.slice(1).map((candidate) => ({
     ...summary(candidate),
@@ -51,6 +59,16 @@ export function reportJson({ title, data, environment, candidates }: Report) {
     ...(candidate.drift ? { drift: candidate.drift } : {}),
     errors: candidate.errors ?? [],
   }));
-  const single = others.length === 1 ? { b: others[0], agreement: others[0]!.agreement ?? null, maxAbsDifference: others[0]!.maxAbsDifference ?? null, meanKl: others[0]!.meanKl ?? null, drift: others[0]!.drift ?? null, ratios: others[0]!.ratios } : {};
+  const single =
+    others.length === 1
+      ? {
+          b: others[0],
+          agreement: others[0]!.agreement ?? null,
+          maxAbsDifference: others[0]!.maxAbsDifference ?? null,
+          meanKl: others[0]!.meanKl ?? null,
+          drift: others[0]!.drift ?? null,
+          ratios: others[0]!.ratios,
+        }
+      : {};
   return { title, data: data ?? null, environment, a: summary(first!), ...single, candidates: others };
 }

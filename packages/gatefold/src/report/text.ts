@@ -1,6 +1,6 @@
 import { mainMetric } from '../evaluate/index.ts';
 import { alignedTable, showBytes, showMetric, showNumber } from './format.ts';
-import { type Candidate, ratiosOf, type Report } from './model.ts';
+import { type Candidate, type Report, ratiosOf } from './model.ts';
 
 /** The report on a terminal. */
 export function reportText({ title, data, environment, candidates }: Report): string {
@@ -19,20 +19,32 @@ export function reportText({ title, data, environment, candidates }: Report): st
           ['change', (candidate) => (candidate === first ? '' : change(metric.name, first, candidate))],
         ] as [string, (candidate: Candidate) => string][])
       : []),
-    ['agrees', ({ versusFirst }) => (versusFirst?.agreement === undefined ? '' : showMetric('agreement', versusFirst.agreement))],
-    ['max Δ', (candidate) => (candidate === first || !candidate.versusFirst ? '' : candidate.versusFirst.maxAbsDifference.toExponential(1))],
+    [
+      'agrees',
+      ({ versusFirst }) => (versusFirst?.agreement === undefined ? '' : showMetric('agreement', versusFirst.agreement)),
+    ],
+    [
+      'max Δ',
+      (candidate) =>
+        candidate === first || !candidate.versusFirst ? '' : candidate.versusFirst.maxAbsDifference.toExponential(1),
+    ],
     ['µs/step', ({ microsecondsPerStep }) => microsecondsPerStep?.toFixed(2) ?? ''],
     ['× faster', (candidate) => (candidate === first ? '' : timeRatio(first, candidate))],
     ['nJ/step*', ({ costs }) => costs.energy.nanojoulesPerStep.toPrecision(3)],
   ];
-  const used = columns.filter(([name, show]) => name === 'model' || candidates.some((candidate) => show(candidate) !== ''));
+  const used = columns.filter(
+    ([name, show]) => name === 'model' || candidates.some((candidate) => show(candidate) !== ''),
+  );
   const head = used.map(([name]) => name);
   const rows = candidates.map((candidate) => used.map(([, show]) => show(candidate)));
   const lines = [title, data ?? '', environment, '', alignedTable(head, rows, head.slice(1))];
   for (const candidate of candidates.slice(1)) {
     lines.push('', nodeTable(candidate));
   }
-  lines.push('', '× smaller: against the float32 weights. * estimate: products alone, weights from an 8 kB cache, 45 nm (Horowitz 2014).');
+  lines.push(
+    '',
+    '× smaller: against the float32 weights. * estimate: products alone, weights from an 8 kB cache, 45 nm (Horowitz 2014).',
+  );
   return lines.filter((line, i) => line !== '' || i > 2).join('\n');
 }
 

@@ -25,7 +25,9 @@ export function fixtures(): Fixture[] {
           { shape, data: Float32Array.from(data as ArrayLike<number>) },
         ]),
       );
-      const architecture = existsSync(`${folder}${name}.json`) ? readFileSync(`${folder}${name}.json`, 'utf8') : undefined;
+      const architecture = existsSync(`${folder}${name}.json`)
+        ? readFileSync(`${folder}${name}.json`, 'utf8')
+        : undefined;
       return [{ name: file, bytes: readFileSync(folder + file), arrays, ...(architecture ? { architecture } : {}) }];
     });
 }

@@ -5,13 +5,22 @@ import { type Fixture, fixtures } from './fixtures.ts';
 
 type Arrays = Fixture['arrays'];
 
-function inputsOf(session: Session, arrays: Arrays, suffix: string): { inputs: Record<string, Float32Array>; batch: number } {
+function inputsOf(
+  session: Session,
+  arrays: Arrays,
+  suffix: string,
+): { inputs: Record<string, Float32Array>; batch: number } {
   const named = session.inputs.map((port, i) => [port.name, arrays.get(`in${i}${suffix}`)!] as const);
   return { inputs: Object.fromEntries(named.map(([name, { data }]) => [name, data])), batch: named[0]![1].shape[0]! };
 }
 
 /** The largest difference to Keras, relative above 1. */
-function worst(session: Session, outputs: Record<string, Tensor>, arrays: Arrays, suffix: string): { error: number; port: string } {
+function worst(
+  session: Session,
+  outputs: Record<string, Tensor>,
+  arrays: Arrays,
+  suffix: string,
+): { error: number; port: string } {
   let error = 0;
   let port = '';
   session.outputs.forEach(({ name }, i) => {

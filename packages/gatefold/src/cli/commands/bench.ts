@@ -1,7 +1,15 @@
-import { createSession, type Engine, fail, type Model, relaxedEngine, type Session, simd128Engine } from '@gatefold/runtime';
+import {
+  createSession,
+  type Engine,
+  fail,
+  type Model,
+  relaxedEngine,
+  type Session,
+  simd128Engine,
+} from '@gatefold/runtime';
 import { loadModel } from '../../node/load.ts';
-import type { Context } from '../context.ts';
 import { alignedTable } from '../../report/format.ts';
+import type { Context } from '../context.ts';
 import { engineOption } from './run.ts';
 
 interface Timing {
@@ -32,11 +40,15 @@ const roundMilliseconds = 8;
 function prepare(name: string, model: Model, engine: Engine): Runner {
   const start = performance.now();
   const session = createSession(model, { engine });
-  const lengths = session.inputs.map((port) => (typeof port.shape[1] === 'number' && port.shape.length > 2 ? port.shape[1] : 28));
+  const lengths = session.inputs.map((port) =>
+    typeof port.shape[1] === 'number' && port.shape.length > 2 ? port.shape[1] : 28,
+  );
   const inputs = (steps: (i: number) => number) =>
     Object.fromEntries(
       session.inputs.map((port, i) => {
-        const values = Float32Array.from({ length: port.width * steps(i) }, (_, k) => (port.dtype === 'int32' ? 0 : Math.sin(k + 1)));
+        const values = Float32Array.from({ length: port.width * steps(i) }, (_, k) =>
+          port.dtype === 'int32' ? 0 : Math.sin(k + 1),
+        );
         return [port.name, values];
       }),
     );
@@ -69,7 +81,9 @@ export async function bench(
   options: { engine?: string; rate?: string; assert?: string; arch?: string },
 ): Promise<void> {
   const chosen = engineOption(options.engine).engine;
-  const engines = chosen ? [chosen] : [simd128Engine, relaxedEngine].filter((engine) => engine.unavailable() === undefined);
+  const engines = chosen
+    ? [chosen]
+    : [simd128Engine, relaxedEngine].filter((engine) => engine.unavailable() === undefined);
   const runners: Runner[] = [];
   for (const path of paths) {
     const { model } = await loadModel(path, options.arch);
@@ -95,7 +109,14 @@ export async function bench(
     const sorted = [...times].sort((a, b) => a - b);
     const p50 = sorted[sorted.length >> 1]!;
     const p99 = sorted[Math.floor(sorted.length * 0.99)]!;
-    return { model, engine: session.engine.name, coldStart, p50, p99, ...(rate ? { timesRealTime: 1e6 / (p50 * rate) } : {}) };
+    return {
+      model,
+      engine: session.engine.name,
+      coldStart,
+      p50,
+      p99,
+      ...(rate ? { timesRealTime: 1e6 / (p50 * rate) } : {}),
+    };
   });
   report(context, timings, options.assert === undefined ? undefined : Number(options.assert));
 }
@@ -114,8 +135,13 @@ function report(context: Context, timings: readonly Timing[], wanted: number | u
     timing.timesRealTime === undefined ? '' : `${Math.round(timing.timesRealTime)}×`,
   ]);
   const right = ['µs/step', 'p99', 'cold ms', 'speed', 'real time'];
-  context.result({ node: process.version, timings, ratio, wanted: wanted ?? null }, () => alignedTable(['model', 'engine', ...right], rows, right));
+  context.result({ node: process.version, timings, ratio, wanted: wanted ?? null }, () =>
+    alignedTable(['model', 'engine', ...right], rows, right),
+  );
   if (wanted !== undefined && !(ratio >= wanted)) {
-    fail('GOAL_MISSED', `the last model is not ${wanted} times as fast as the first`, { expected: `${wanted}×`, found: `${ratio.toFixed(2)}×` });
+    fail('GOAL_MISSED', `the last model is not ${wanted} times as fast as the first`, {
+      expected: `${wanted}×`,
+      found: `${ratio.toFixed(2)}×`,
+    });
   }
 }

@@ -5,8 +5,8 @@ import { type LoadedModel, loadModel } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
 import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../../report/index.ts';
-import { calibrationFor, type DataFlags, dataFor } from '../data-options.ts';
 import type { Context } from '../context.ts';
+import { calibrationFor, type DataFlags, dataFor } from '../data-options.ts';
 import { quantizeStep } from '../quantize-options.ts';
 import { checkTarget, saveModel } from './convert.ts';
 
@@ -29,7 +29,12 @@ interface StepReport {
 }
 
 /** Runs a recipe on a model file: compress, write, read back, measure what was written. */
-export async function compressWith(context: Context, path: string, recipe: Recipe, flags: CompressFlags): Promise<void> {
+export async function compressWith(
+  context: Context,
+  path: string,
+  recipe: Recipe,
+  flags: CompressFlags,
+): Promise<void> {
   checkTarget(context, flags.output);
   if (flags.html) checkOutput(flags.html, context.force);
   const before = await loadModel(path, flags.arch);
@@ -74,14 +79,33 @@ export async function compressWith(context: Context, path: string, recipe: Recip
   context.progress.done();
   if (flags.html) await writeBytes(flags.html, await reportHtml(report), context.force);
   context.result({ ...reportJson(report), output: flags.output, recipe, steps }, () =>
-    [changesText(steps), '', reportText(report), '', `wrote ${flags.output} (${showBytes(after.bytes)})`, ...(flags.html ? [`report: ${flags.html}`] : [])].join('\n'),
+    [
+      changesText(steps),
+      '',
+      reportText(report),
+      '',
+      `wrote ${flags.output} (${showBytes(after.bytes)})`,
+      ...(flags.html ? [`report: ${flags.html}`] : []),
+    ].join('\n'),
   );
-  checkGoals(flags, before, after, report.candidates.map((candidate) => candidate.evaluation?.metrics), dataset?.task);
+  checkGoals(
+    flags,
+    before,
+    after,
+    report.candidates.map((candidate) => candidate.evaluation?.metrics),
+    dataset?.task,
+  );
 }
 
 function changesText(steps: readonly StepReport[]): string {
   const rows = steps.flatMap(({ pass, summary }) =>
-    summary.map(({ place, before, after, relativeError }) => [pass, place, before, after, relativeError === undefined ? '' : `${(relativeError * 100).toFixed(2)} %`]),
+    summary.map(({ place, before, after, relativeError }) => [
+      pass,
+      place,
+      before,
+      after,
+      relativeError === undefined ? '' : `${(relativeError * 100).toFixed(2)} %`,
+    ]),
   );
   return alignedTable(['pass', 'weight', 'before', 'after', 'error'], rows, ['error']);
 }
@@ -95,15 +119,24 @@ function checkGoals(
   task: Parameters<typeof mainMetric>[0] | undefined,
 ): void {
   if (maxBytes !== undefined && after.bytes > Number(maxBytes)) {
-    fail('GOAL_MISSED', 'the file is larger than asked', { place: '--max-bytes', expected: `at most ${maxBytes}`, found: `${after.bytes}` });
+    fail('GOAL_MISSED', 'the file is larger than asked', {
+      place: '--max-bytes',
+      expected: `at most ${maxBytes}`,
+      found: `${after.bytes}`,
+    });
   }
   if (maxDrop === undefined) return;
-  if (!a || !b || !task || Object.keys(a).length === 0) fail('OPTION_INVALID', '--max-drop needs data with targets', { place: '--max-drop' });
+  if (!a || !b || !task || Object.keys(a).length === 0)
+    fail('OPTION_INVALID', '--max-drop needs data with targets', { place: '--max-drop' });
   const { name, better } = mainMetric(task);
   // Points for accuracy, per cent for errors and perplexities.
   const drop = better === 'more' ? (a[name]! - b[name]!) * 100 : (b[name]! / a[name]! - 1) * 100;
   if (drop > Number(maxDrop)) {
-    fail('GOAL_MISSED', `${name} became worse than asked`, { place: '--max-drop', expected: `at most ${maxDrop}`, found: drop.toFixed(3) });
+    fail('GOAL_MISSED', `${name} became worse than asked`, {
+      place: '--max-drop',
+      expected: `at most ${maxDrop}`,
+      found: drop.toFixed(3),
+    });
   }
 }
 
@@ -112,11 +145,16 @@ export async function compress(context: Context, path: string, flags: CompressFl
     fail('OPTION_INVALID', 'give either a recipe or a preset', { place: '--recipe, --preset' });
   }
   const recipe =
-    flags.preset !== undefined ? presetByName(flags.preset) : parseRecipe(new TextDecoder().decode(await readBytes(flags.recipe!)), flags.recipe);
+    flags.preset !== undefined
+      ? presetByName(flags.preset)
+      : parseRecipe(new TextDecoder().decode(await readBytes(flags.recipe!)), flags.recipe);
   await compressWith(context, path, recipe, flags);
 }
 
-export async function quantize(context: Context, path: string, flags: CompressFlags & Record<string, unknown>): Promise<void> {
+export async function quantize(
+  context: Context,
+  path: string,
+  flags: CompressFlags & Record<string, unknown>,
+): Promise<void> {
   await compressWith(context, path, { version: 1, steps: [quantizeStep(flags)] }, flags);
 }
-

@@ -2,8 +2,8 @@ import { extname } from 'node:path';
 import { fail, type Model, writeGatefold } from '@gatefold/runtime';
 import { checkOutput, writeBytes } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
-import type { Context } from '../context.ts';
 import { showBytes } from '../../report/format.ts';
+import type { Context } from '../context.ts';
 
 /** Refuses output formats that cannot be written, before any work is done. */
 export function checkTarget(context: Context, path: string, to?: string): void {
@@ -24,7 +24,11 @@ export async function saveModel(context: Context, path: string, model: Model): P
   return bytes.length;
 }
 
-export async function convert(context: Context, path: string, options: { output: string; to?: string; arch?: string }): Promise<void> {
+export async function convert(
+  context: Context,
+  path: string,
+  options: { output: string; to?: string; arch?: string },
+): Promise<void> {
   checkTarget(context, options.output, options.to);
   const { model, format, bytes } = await loadModel(path, options.arch);
   const written = await saveModel(context, options.output, model);

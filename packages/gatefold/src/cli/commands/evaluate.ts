@@ -1,13 +1,17 @@
-import { writeBytes, checkOutput } from '../../node/files.ts';
+import { evaluate } from '../../evaluate/index.ts';
+import { checkOutput, writeBytes } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
-import { evaluate } from '../../evaluate/index.ts';
 import { reportHtml, reportJson, reportText, showMetric } from '../../report/index.ts';
-import { type DataFlags, dataFor } from '../data-options.ts';
 import type { Context } from '../context.ts';
+import { type DataFlags, dataFor } from '../data-options.ts';
 import { engineOption } from './run.ts';
 
-export async function evalModel(context: Context, path: string, flags: DataFlags & { engine?: string; arch?: string }): Promise<void> {
+export async function evalModel(
+  context: Context,
+  path: string,
+  flags: DataFlags & { engine?: string; arch?: string },
+): Promise<void> {
   const { model } = await loadModel(path, flags.arch);
   const dataset = (await dataFor(flags, model))!;
   const result = await evaluate(model, dataset, {

@@ -1,8 +1,17 @@
-import { analyse, bitsPerWeight, decode, type Dim, graphOf, type Model, portShape, storedBytes } from '@gatefold/runtime';
+import {
+  analyse,
+  bitsPerWeight,
+  type Dim,
+  decode,
+  graphOf,
+  type Model,
+  portShape,
+  storedBytes,
+} from '@gatefold/runtime';
 import { encodingName } from '../../evaluate/index.ts';
 import { type LoadedModel, loadModel } from '../../node/load.ts';
-import type { Context } from '../context.ts';
 import { alignedTable, showBytes, showNumber } from '../../report/format.ts';
+import type { Context } from '../context.ts';
 
 /** What `inspect --json` prints. */
 export function describeModel({ model, format, bytes }: LoadedModel) {
@@ -27,7 +36,13 @@ function describeGraph(model: Model, name: string) {
   const nodes = graph.nodes.map((node) => ({
     name: node.name,
     op: node.op,
-    ...(node.op === 'recurrent' ? { cell: String(node.attributes.cell), units: Number(node.attributes.units), direction: String(node.attributes.direction ?? 'forward') } : {}),
+    ...(node.op === 'recurrent'
+      ? {
+          cell: String(node.attributes.cell),
+          units: Number(node.attributes.units),
+          direction: String(node.attributes.direction ?? 'forward'),
+        }
+      : {}),
     shape: Object.values(node.outputs).map((value) => portShape(analysis, analysis.values.get(value)!))[0] ?? [],
     weights: Object.entries(node.weights).map(([role, key]) => {
       const weight = model.weights[key]!;
@@ -48,7 +63,11 @@ function describeGraph(model: Model, name: string) {
     streams: analysis.wholeReasons.length === 0,
     wholeReasons: analysis.wholeReasons,
     inputs: graph.inputs,
-    outputs: graph.outputs.map(({ name: port, value }) => ({ name: port, shape: portShape(analysis, analysis.values.get(value)!), dtype: 'float32' })),
+    outputs: graph.outputs.map(({ name: port, value }) => ({
+      name: port,
+      shape: portShape(analysis, analysis.values.get(value)!),
+      dtype: 'float32',
+    })),
     nodes,
   };
 }

@@ -1,4 +1,12 @@
-import { createSession, type Engine, fail, relaxedEngine, type Session, simd128Engine, sizeOf } from '@gatefold/runtime';
+import {
+  createSession,
+  type Engine,
+  fail,
+  relaxedEngine,
+  type Session,
+  simd128Engine,
+  sizeOf,
+} from '@gatefold/runtime';
 import { referenceEngine } from '@gatefold/runtime/reference';
 import { readNpz, writeNpz } from '../../data/npz.ts';
 import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
@@ -20,13 +28,20 @@ interface NamedArray {
 }
 
 /** Arrays for the model's inputs: by port name, else in the order they stand in the file. */
-function arraysFor(session: Session, file: ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number | bigint> }>): Map<string, NamedArray> {
+function arraysFor(
+  session: Session,
+  file: ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number | bigint> }>,
+): Map<string, NamedArray> {
   const entries = [...file];
   return new Map(
     session.inputs.map((port, i) => {
-      const found = file.get(port.name) ?? (session.inputs.every(({ name }) => !file.has(name)) ? entries[i]?.[1] : undefined);
+      const found =
+        file.get(port.name) ?? (session.inputs.every(({ name }) => !file.has(name)) ? entries[i]?.[1] : undefined);
       if (!found) {
-        fail('INPUT_SHAPE', `no array for input "${port.name}"`, { place: port.name, found: entries.map(([name]) => name).join(', ') || 'no arrays' });
+        fail('INPUT_SHAPE', `no array for input "${port.name}"`, {
+          place: port.name,
+          found: entries.map(([name]) => name).join(', ') || 'no arrays',
+        });
       }
       const expected = port.shape.map((dim) => (typeof dim === 'number' ? dim : -1));
       const fits = found.shape.length === expected.length && expected.every((n, d) => n === -1 || n === found.shape[d]);
@@ -68,7 +83,11 @@ function inputsOf(arrays: ReadonlyMap<string, NamedArray>): Record<string, Float
 }
 
 /** One step at a time, every sequence in its own stream, outputs joined along time. */
-function runSteps(session: Session, arrays: ReadonlyMap<string, NamedArray>, batch: number): Record<string, NamedArray> {
+function runSteps(
+  session: Session,
+  arrays: ReadonlyMap<string, NamedArray>,
+  batch: number,
+): Record<string, NamedArray> {
   const streams = Array.from({ length: batch }, () => session.stream());
   const steps = [...arrays.values()][0]!.shape[1] ?? 1;
   const rows: Record<string, Float32Array[]> = Object.fromEntries(session.outputs.map(({ name }) => [name, []]));
@@ -77,7 +96,8 @@ function runSteps(session: Session, arrays: ReadonlyMap<string, NamedArray>, bat
       session.inputs.map((port) => {
         const { data } = arrays.get(port.name)!;
         const out = new Float32Array(batch * port.width);
-        for (let b = 0; b < batch; b++) out.set(data.subarray((b * steps + t) * port.width, (b * steps + t + 1) * port.width), b * port.width);
+        for (let b = 0; b < batch; b++)
+          out.set(data.subarray((b * steps + t) * port.width, (b * steps + t + 1) * port.width), b * port.width);
         return [port.name, out];
       }),
     );
@@ -92,7 +112,8 @@ function runSteps(session: Session, arrays: ReadonlyMap<string, NamedArray>, bat
       const due = rows[name]!;
       const data = new Float32Array(batch * due.length * width);
       due.forEach((row, t) => {
-        for (let b = 0; b < batch; b++) data.set(row.subarray(b * width, (b + 1) * width), (b * due.length + t) * width);
+        for (let b = 0; b < batch; b++)
+          data.set(row.subarray(b * width, (b + 1) * width), (b * due.length + t) * width);
       });
       const inner = shape.filter((dim): dim is number => typeof dim === 'number').slice(-1);
       return [name, { shape: [batch, due.length, ...(sizeOf(inner) === width ? inner : [width])], data }];

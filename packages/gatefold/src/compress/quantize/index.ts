@@ -1,6 +1,6 @@
 import { decode, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
-import { type ActivationSummary, summarizeActivations } from '../activations.ts';
 import { encodingName } from '../../evaluate/index.ts';
+import { type ActivationSummary, summarizeActivations } from '../activations.ts';
 import { matricesOf, type Place } from '../address.ts';
 import type { PassChange, PassContext, PassResult } from '../pass.ts';
 import { correctBias } from './bias.ts';

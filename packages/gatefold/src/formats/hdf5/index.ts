@@ -31,6 +31,8 @@ export interface Hdf5Array {
 /** An open file. Names are paths from the root, which is "". */
 export interface Hdf5File {
   hasGroup(path: string): boolean;
+  /** Names in a group; none where it does not exist. */
+  names(path: string): readonly string[];
   /** Every array under a group, at any depth, by path. */
   arrays(path: string): Map<string, Hdf5Array>;
   /** A text attribute of a group; undefined where there is none. */
@@ -95,6 +97,10 @@ export function openHdf5(bytes: Uint8Array): Hdf5File {
     hasGroup(path) {
       const address = find(path);
       return address !== undefined && linksOf(address, path) !== undefined;
+    },
+    names(path) {
+      const address = find(path);
+      return address === undefined ? [] : [...(linksOf(address, path)?.keys() ?? [])];
     },
     arrays(path) {
       const found = new Map<string, Hdf5Array>();

@@ -1,191 +1,143 @@
 import { fail } from '@gatefold/runtime';
-import { get, isList, isObject, type Json, type JsonObject, show, textOf } from '../json.ts';
-import { argumentsOf, type Argument, type CallSpec, referencesIn, type TensorReference } from './references.ts';
 
-/** A layer of either Keras, in one form. */
-export interface LayerSpec {
-  readonly name: string;
+export type Json = Readonly<Record<string, unknown>>;
+
+/** A tensor of a functional model: an output of a call of a layer. */
+export interface TensorRef {
+  readonly layer: string;
+  readonly call: number;
+  readonly output: number;
+}
+
+/** One call of a layer: its tensors in order and what was passed by name. */
+export interface Call {
+  readonly inputs: readonly TensorRef[];
+  readonly named: Json;
+  /** Positional arguments that are no tensors. */
+  readonly constants: readonly unknown[];
+}
+
+export interface LayerConfig {
   readonly className: string;
-  /** Where a class comes from; `builtins` and user packages are custom code. */
-  readonly module: string;
-  readonly config: JsonObject;
-  /** Every call of the layer in its model, in order; the first has the number `firstCall` in references. */
-  readonly calls: readonly CallSpec[];
-  readonly firstCall: number;
-  /** A nested model. */
-  readonly model?: ModelSpec;
-}
-
-export interface ModelSpec {
   readonly name: string;
-  readonly layers: readonly LayerSpec[];
-  readonly inputs: readonly TensorReference[];
-  readonly outputs: readonly TensorReference[];
-  readonly trainable: boolean;
+  readonly config: Json;
+  readonly calls: readonly Call[];
+  /** The layer as the file has it: nested models are read from it. */
+  readonly source: Json;
 }
 
-const maxLayers = 20_000;
-const maxDepth = 16;
-
-/**
- * Brings the configuration of a model, as Keras 2 and 3 write it, into one form.
- * @throws FILE_CORRUPT where it contradicts itself, MODEL_UNSUPPORTED for subclassed models and Keras 1
- */
-export function modelSpec(json: Json, depth = 0): ModelSpec {
-  const className = textOf(get(json, 'class_name'));
-  const config = get(json, 'config');
-  if (className === undefined || config === undefined) malformed('the model has no class or no configuration', 'model_config', json);
-  if (depth > maxDepth) fail('MODEL_UNSUPPORTED', 'models are nested too deeply', { found: `more than ${maxDepth} levels` });
-  if (className === 'Sequential') return sequential(config, depth);
-  if (isModelClass(className) || get(config, 'input_layers') !== undefined) return functional(config, depth);
-  return fail('MODEL_UNSUPPORTED', `the model is of the class "${className}"`, {
-    place: textOf(get(config, 'name')) ?? 'model_config',
-    expected: 'a Sequential or functional model',
-    hint: 'a subclassed model keeps its graph in Python code: rebuild it with the functional API and copy the weights',
-  });
+/** A Sequential or functional model, Keras 2 or 3, in one form. */
+export interface ModelConfig {
+  readonly name: string;
+  readonly sequential: boolean;
+  readonly layers: readonly LayerConfig[];
+  readonly inputs: readonly TensorRef[];
+  readonly outputs: readonly TensorRef[];
+  /** Shape a Sequential was built with, where it has no input layer. */
+  readonly buildShape?: unknown;
 }
 
-/** Classes whose instances are models. */
-export function isModelClass(className: string): boolean {
+const deepest = 64;
+
+export function isJson(value: unknown): value is Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Class names of models, which may also stand as layers inside others. */
+export function isModelClass(className: unknown): boolean {
   return className === 'Sequential' || className === 'Functional' || className === 'Model';
 }
 
-function functional(config: Json, depth: number): ModelSpec {
-  const name = textOf(get(config, 'name')) ?? 'model';
-  const entries = layerList(config, name);
-  const inputs = referencesIn(argumentsOf(get(config, 'input_layers') ?? null));
-  const outputs = referencesIn(argumentsOf(get(config, 'output_layers') ?? null));
-  if (outputs.length === 0) malformed('the model has no outputs', `${name}.output_layers`, get(config, 'output_layers'));
-  const calls = entries.map((entry) => callsOf(entry, name));
-  const lowest = new Map<string, number>();
-  for (const reference of [...outputs, ...calls.flat().flatMap(({ args, kwargs }) => [...referencesIn(args), ...Object.values(kwargs).flatMap(referencesIn)])]) {
-    lowest.set(reference.layer, Math.min(reference.call, lowest.get(reference.layer) ?? Number.POSITIVE_INFINITY));
-  }
-  const layers = entries.map((entry, i) => layerSpec(entry, calls[i]!, lowest, depth));
-  return { name, layers, inputs, outputs, trainable: get(config, 'trainable') !== false };
-}
-
-/** Keras ≤ 2.2.2 writes a bare list of layers, later versions an object with name and layers. */
-function sequential(config: Json, depth: number): ModelSpec {
-  const name = textOf(get(config, 'name')) ?? 'sequential';
-  const entries = [...layerList(isList(config) ? { layers: config } : config, name)];
-  if (entries.length === 0) malformed('the model has no layers', name, config);
-  if (textOf(get(entries[0], 'class_name')) !== 'InputLayer') {
-    entries.unshift(impliedInput(entries[0]!, get(config, 'build_input_shape'), name));
-  }
-  const names = entries.map((entry) => nameOf(entry, name));
-  const reference = (i: number): TensorReference => ({ layer: names[i]!, call: 0, tensor: 0 });
-  const layers = entries.map((entry, i) =>
-    layerSpec(entry, i === 0 ? [] : [{ args: [reference(i - 1)], kwargs: {} }], new Map(), depth),
-  );
-  const last = reference(entries.length - 1);
-  return { name, layers, inputs: [reference(0)], outputs: [last], trainable: get(config, 'trainable') !== false };
-}
-
-/** The input of a Sequential whose first layer carries the shape. */
-function impliedInput(first: Json, buildShape: Json | undefined, model: string): JsonObject {
-  const config = get(first, 'config');
-  const length = get(config, 'input_length');
-  const shape =
-    get(config, 'batch_input_shape') ??
-    get(config, 'batch_shape') ??
-    (isModelClass(textOf(get(first, 'class_name')) ?? '') ? innerShape(first) : undefined) ??
-    buildShape ??
-    get(get(first, 'build_config'), 'input_shape') ??
-    (typeof length === 'number' ? [null, length] : undefined);
-  if (shape === undefined || shape === null) {
-    fail('MODEL_UNSUPPORTED', 'the model was saved before its input was known', {
-      place: model,
-      expected: 'an Input layer, or a first layer with an input shape',
-      hint: 'add keras.Input(...) as the first layer, or call the model once, and save it again',
+/** @throws FILE_CORRUPT, MODEL_UNSUPPORTED */
+export function modelConfig(value: unknown, place: string): ModelConfig {
+  if (!isJson(value)) fail('FILE_CORRUPT', 'malformed model configuration', { place });
+  const { class_name: className, config } = value;
+  // Keras before 2.2.3 stored Sequential as a bare list of layers.
+  const body = Array.isArray(config) ? { layers: config } : config;
+  if (!isJson(body) || !Array.isArray(body.layers) || !(isModelClass(className) || isJson(body.input_layers) || Array.isArray(body.input_layers))) {
+    fail('MODEL_UNSUPPORTED', `a model of class ${JSON.stringify(className)} has no graph to read`, {
+      place,
+      expected: 'Sequential or Functional',
+      hint: 'rebuild subclassed models with the functional API and load their weights into it',
     });
   }
-  const layer = nameOf(first, model);
-  const dtype = textOf(get(first, 'class_name')) === 'Embedding' ? 'int32' : 'float32';
-  const name = `${layer}_input`;
-  return { class_name: 'InputLayer', name, config: { name, batch_input_shape: shape, dtype } };
-}
-
-/** The input shape of a nested model that stands first. */
-function innerShape(model: Json): Json | undefined {
-  const layers = get(get(model, 'config'), 'layers');
-  const input = isList(layers) ? get(layers[0], 'config') : undefined;
-  return get(input, 'batch_input_shape') ?? get(input, 'batch_shape');
-}
-
-function layerList(config: Json, model: string): readonly Json[] {
-  const layers = get(config, 'layers');
-  if (!isList(layers)) malformed('the model has no list of layers', model, config);
-  if (layers.length > maxLayers) {
-    fail('FILE_TOO_LARGE', 'the model has too many layers', { expected: `at most ${maxLayers}`, found: `${layers.length}` });
-  }
-  const seen = new Set<string>();
-  for (const layer of layers) {
-    const name = nameOf(layer, model);
-    if (seen.has(name)) malformed('two layers have the same name', `${model}/${name}`, name);
-    seen.add(name);
-  }
-  return layers;
-}
-
-function nameOf(entry: Json, model: string): string {
-  const name = textOf(get(entry, 'name')) ?? textOf(get(get(entry, 'config'), 'name'));
-  return name ?? malformed('a layer has no name', model, entry);
-}
-
-function callsOf(entry: Json, model: string): CallSpec[] {
-  const nodes = get(entry, 'inbound_nodes') ?? [];
-  if (!isList(nodes)) malformed('the calls of a layer are no list', `${model}/${nameOf(entry, model)}`, nodes);
-  return nodes.map((node) => {
-    if (isObject(node) && get(node, 'args') !== undefined) {
-      const kwargs = get(node, 'kwargs') ?? {};
-      const args = argumentsOf(get(node, 'args') ?? []);
-      return { args: Array.isArray(args) ? (args as Argument[]) : [args], kwargs: isObject(kwargs) ? mapArguments(kwargs) : {} };
-    }
-    return keras2Call(node);
-  });
-}
-
-/** A list of [layer, call, tensor, kwargs], one per input; the kwargs of the first hold for the call. */
-function keras2Call(node: Json): CallSpec {
-  const single = isList(node) && typeof node[0] === 'string';
-  const list = single ? [node] : node;
-  const first = isList(list) ? list[0] : undefined;
-  const kwargs = isList(first) && isObject(first[3]) ? mapArguments(first[3]) : {};
-  const inputs = argumentsOf(list);
-  const args = Array.isArray(inputs) && inputs.length === 1 ? (inputs as Argument[]) : [inputs];
-  return { args, kwargs };
-}
-
-function mapArguments(kwargs: JsonObject): Record<string, Argument> {
-  return Object.fromEntries(Object.entries(kwargs).map(([key, value]) => [key, argumentsOf(value ?? null)]));
-}
-
-function layerSpec(entry: Json, calls: readonly CallSpec[], lowest: ReadonlyMap<string, number>, depth: number): LayerSpec {
-  const name = nameOf(entry, 'model_config');
-  const className = textOf(get(entry, 'class_name')) ?? malformed('a layer has no class', name, entry);
-  const config = get(entry, 'config');
-  if (!isObject(config) && !isModelClass(className)) malformed('a layer has no configuration', name, config);
-  const base = className.split('>').at(-1)!;
-  const spec = {
-    name,
-    className: base,
-    module: textOf(get(entry, 'module')) ?? (className.includes('>') ? className.split('>')[0]! : 'keras.layers'),
-    config: isObject(config) ? config : {},
-    calls,
-    firstCall: 0,
+  const layers = body.layers.map((layer: unknown, i: number) => layerConfig(layer, `${place}.layers[${i}]`));
+  if (layers.length === 0) fail('FILE_CORRUPT', 'a model without layers', { place });
+  const sequential = className === 'Sequential';
+  const { build_config: build } = value;
+  return {
+    name: typeof body.name === 'string' ? body.name : 'model',
+    sequential,
+    layers,
+    inputs: sequential ? [] : tensorRefs(body.input_layers, `${place}.input_layers`),
+    outputs: sequential ? [] : tensorRefs(body.output_layers, `${place}.output_layers`),
+    buildShape: body.build_input_shape ?? (isJson(build) ? build.input_shape : undefined),
   };
-  if (!isModelClass(base)) return spec;
-  // The call that made a nested model counts or does not, by version; but every written call is referred to.
-  return { ...spec, firstCall: lowest.get(name) ?? 0, model: modelSpec(entry, depth + 1) };
 }
 
-/** A layer inside a wrapper: it has no calls of its own. */
-export function wrappedLayer(json: Json | undefined, place: string): LayerSpec {
-  if (json === undefined || json === null) malformed('a wrapper has no layer', place, json);
-  return layerSpec(json, [], new Map(), 1);
+/** @throws FILE_CORRUPT */
+export function layerConfig(value: unknown, place: string): LayerConfig {
+  const source = isJson(value) ? value : fail('FILE_CORRUPT', 'malformed layer', { place });
+  const { class_name: written, config, inbound_nodes: nodes } = source;
+  if (typeof written !== 'string') fail('FILE_CORRUPT', 'a layer without class', { place });
+  // Registered classes are written "package>Class".
+  const className = written.split('>').at(-1)!;
+  const own = isJson(config) ? config : isModelClass(className) ? {} : fail('FILE_CORRUPT', 'a layer without configuration', { place });
+  const named = source.name ?? own.name;
+  const name = typeof named === 'string' ? named : className.toLowerCase();
+  const calls = Array.isArray(nodes) ? nodes.map((node, i) => callFrom(node, `${name}.inbound_nodes[${i}]`)) : [];
+  return { className, name, config: own, calls, source };
 }
 
-function malformed(message: string, place: string, found: Json | undefined): never {
-  return fail('FILE_CORRUPT', message, { place, found: show(found) });
+/** Keras 3: {args, kwargs} with tensors as objects. Keras 2: a list of [layer, call, output, kwargs]. */
+function callFrom(node: unknown, place: string): Call {
+  if (isJson(node)) {
+    const constants: unknown[] = [];
+    const inputs = collectTensors(node.args, constants, 0, place);
+    return { inputs, constants, named: isJson(node.kwargs) ? node.kwargs : {} };
+  }
+  if (!Array.isArray(node)) fail('FILE_CORRUPT', 'malformed call', { place });
+  const list: unknown[] = typeof node[0] === 'string' ? [node] : node;
+  const inputs: TensorRef[] = [];
+  let named: Json = {};
+  for (const entry of list) {
+    inputs.push(keras2Tensor(entry) ?? fail('FILE_CORRUPT', 'malformed call', { place }));
+    const kwargs = (entry as unknown[])[3];
+    if (isJson(kwargs)) named = { ...named, ...kwargs };
+  }
+  return { inputs, named, constants: [] };
+}
+
+function collectTensors(value: unknown, constants: unknown[], depth: number, place: string): TensorRef[] {
+  if (depth > deepest) fail('FILE_CORRUPT', 'arguments are nested too deeply', { place });
+  const ref = keras3Tensor(value);
+  if (ref) return [ref];
+  if (Array.isArray(value)) return value.flatMap((item) => collectTensors(item, constants, depth + 1, place));
+  constants.push(value);
+  return [];
+}
+
+/** The tensors that a named argument holds: one, or a list. */
+export function tensorsIn(value: unknown, depth = 0): TensorRef[] {
+  const ref = keras3Tensor(value) ?? keras2Tensor(value);
+  if (ref) return [ref];
+  return Array.isArray(value) && depth < deepest ? value.flatMap((item) => tensorsIn(item, depth + 1)) : [];
+}
+
+function keras3Tensor(value: unknown): TensorRef | undefined {
+  if (!isJson(value) || value.class_name !== '__keras_tensor__' || !isJson(value.config)) return undefined;
+  return keras2Tensor(value.config.keras_history);
+}
+
+function keras2Tensor(value: unknown): TensorRef | undefined {
+  if (!Array.isArray(value)) return undefined;
+  const [layer, call, output] = value;
+  const fits = typeof layer === 'string' && Number.isInteger(call) && Number.isInteger(output);
+  return fits ? { layer, call, output } : undefined;
+}
+
+function tensorRefs(value: unknown, place: string): TensorRef[] {
+  const refs = isJson(value) ? Object.values(value).flatMap((item) => tensorsIn(item)) : tensorsIn(value);
+  if (refs.length === 0) fail('FILE_CORRUPT', 'a functional model without inputs or outputs', { place });
+  return refs;
 }

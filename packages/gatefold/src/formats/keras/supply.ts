@@ -1,5 +1,5 @@
 import { fail } from '@gatefold/runtime';
-import type { Hdf5Array, Hdf5File } from './hdf5/index.ts';
+import type { Hdf5Array, Hdf5File } from '../hdf5/index.ts';
 import type { LayerConfig } from './config.ts';
 
 /** A weight as the file holds it, row-major. */
@@ -42,13 +42,7 @@ export class Weights {
   }
 
   hasGroup(path: string): boolean {
-    let at = '';
-    for (const part of path.split('/')) {
-      if (!this.file.names(at).includes(part)) return false;
-      at = at === '' ? part : `${at}/${part}`;
-      if (!this.file.hasGroup(at)) return false;
-    }
-    return true;
+    return this.file.hasGroup(path);
   }
 
   /** @throws FILE_UNUSED naming the first array that belongs to a layer and that none took */

@@ -1,6 +1,6 @@
 import { fail, type Model, utf8Decode, validate } from '@gatefold/runtime';
 import { isZip, listZip, unzip } from '../../data/zip.ts';
-import { type Hdf5File, isHdf5, withHdf5 } from './hdf5/index.ts';
+import { type Hdf5File, isHdf5, openHdf5 } from '../hdf5/index.ts';
 import { GraphBuilder } from './builder.ts';
 import { type LayerConfig, modelConfig, type ModelConfig } from './config.ts';
 import { readGraph } from './graph.ts';
@@ -32,7 +32,7 @@ function isKerasZip(bytes: Uint8Array): boolean {
  * @throws FILE_*, MODEL_UNSUPPORTED naming the layer, MODEL_NO_ARCHITECTURE, MODEL_SHAPE, MODEL_VALUE
  */
 export async function readKeras(bytes: Uint8Array, options: KerasOptions = {}): Promise<Model> {
-  if (isHdf5(bytes)) return withHdf5(bytes, (file) => readHdf5(file, options));
+  if (isHdf5(bytes)) return readHdf5(openHdf5(bytes), options);
   const entries = listZip(bytes);
   const text = (name: string) => {
     const entry = entries.get(name) ?? fail('FILE_CORRUPT', 'the .keras file is incomplete', { place: name });
@@ -42,7 +42,8 @@ export async function readKeras(bytes: Uint8Array, options: KerasOptions = {}): 
   const metadata = parseJson(text('metadata.json'), 'metadata.json') as { keras_version?: unknown };
   const version = typeof metadata?.keras_version === 'string' ? metadata.keras_version : '3';
   const weights = entries.get('model.weights.h5') ?? fail('FILE_CORRUPT', 'the .keras file is incomplete', { place: 'model.weights.h5' });
-  return withHdf5(unzip(bytes, weights, largestWeights), (file) => build(config, version, numbered(file), 'keras', options));
+  const file = openHdf5(unzip(bytes, weights, largestWeights));
+  return build(config, version, numbered(file), 'keras', options);
 }
 
 function readHdf5(file: Hdf5File, options: KerasOptions): Model {

@@ -1,5 +1,10 @@
 import { fail } from '@gatefold/runtime';
 
+/** Short text of a value for messages. */
+export function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 120 ? `${text.slice(0, 117)}...` : text;
+}
 
 /** Deeper nesting than this is no configuration, and would exhaust the stack of what walks it. */
 const maxDepth = 256;
@@ -8,7 +13,7 @@ const maxDepth = 256;
  * Parses the JSON of a file, also with the NaN and Infinity that Python writes: they become null.
  * @throws FILE_CORRUPT naming `place`
  */
-export function parseJson(text: string, place: string): Json {
+export function parseJson(text: string, place: string): unknown {
   const plain = withoutTexts(text);
   let depth = 0;
   for (const character of plain) {
