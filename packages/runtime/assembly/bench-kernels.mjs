@@ -71,7 +71,17 @@ function measure(engine, H) {
   const common = { rows: memoryMap.registers, dst, weights: at.w, strips: rows / 16, k };
   const integer = { ...common, codes, meta, scales: at.scales, start: at.start, digits: 1, plane: k };
   const float = (value) => new Int32Array(new Float32Array([value]).buffer)[0];
-  const quantize = { rows: memoryMap.registers, src, codes, meta, n: k, digits: 1, zero: 64, limit: float(63), plane: k };
+  const quantize = {
+    rows: memoryMap.registers,
+    src,
+    codes,
+    meta,
+    n: k,
+    digits: 1,
+    zero: 64,
+    limit: float(63),
+    plane: k,
+  };
   const instructions = {
     linearF32: encode('linearF32', { ...common, src }),
     linearCodes: encode('linearCodes', { ...common, src, scales: at.scales }),
@@ -92,7 +102,9 @@ function measure(engine, H) {
       return best(() => machine.run(at.code)) / batch;
     });
     const flops = name.startsWith('linear') ? 2 * rows * k : 0;
-    const cells = times.map((t) => `${t.toFixed(2).padStart(9)} µs${flops ? (flops / t / 1000).toFixed(1).padStart(7) : '       '}`);
+    const cells = times.map(
+      (t) => `${t.toFixed(2).padStart(9)} µs${flops ? (flops / t / 1000).toFixed(1).padStart(7) : '       '}`,
+    );
     console.log(`${engine.name.padEnd(8)} H=${String(H).padEnd(5)}${name.padEnd(12)}${cells.join('')}`);
   }
 }

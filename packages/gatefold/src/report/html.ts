@@ -14,13 +14,13 @@ th:first-child, td:first-child, .left { text-align: left; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
 figure { margin: 0; background: #fff; border-radius: .5rem; padding: .5rem; } svg { width: 100%; height: auto; }`;
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = (tag: string, list: readonly string[]) =>
-    list.map((text) => `<${tag}>${escape(text)}</${tag}>`).join('');
+    list.map((text) => `<${tag}>${escapeHtml(text)}</${tag}>`).join('');
   return `<div class="scroll"><table><tr>${cells('th', head)}</tr>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</table></div>`;
 }
 
@@ -115,15 +115,15 @@ export async function reportHtml(report: Report): Promise<string> {
     `<div class="charts">${list.map((svg) => `<figure>${svg}</figure>`).join('')}</div>`;
   const sections = candidates
     .slice(1)
-    .map((candidate, i) => `<h2>${escape(candidate.name)}</h2>${nodes(candidate)}${figures(histograms[i + 1]!)}`);
+    .map((candidate, i) => `<h2>${escapeHtml(candidate.name)}</h2>${nodes(candidate)}${figures(histograms[i + 1]!)}`);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(title)}</title><style>${style}</style></head><body>
-<h1>${escape(title)}</h1>
-<p class="note">${escape(data ?? 'No data were given: sizes and weights alone.')}<br>${escape(environment)}</p>
+<title>${escapeHtml(title)}</title><style>${style}</style></head><body>
+<h1>${escapeHtml(title)}</h1>
+<p class="note">${escapeHtml(data ?? 'No data were given: sizes and weights alone.')}<br>${escapeHtml(environment)}</p>
 ${summary(candidates)}
 ${figures(overview)}
-<p class="note">Energy is an ${escape(first.costs.energy.assumption)}.</p>
+<p class="note">Energy is an ${escapeHtml(first.costs.energy.assumption)}.</p>
 ${errors.length > 0 ? `<h2>Error per matrix and gate</h2>${figures(errors)}` : ''}
 ${drifts.length > 0 ? `<h2>Drift</h2>${figures(drifts)}` : ''}
 ${sections.join('\n')}

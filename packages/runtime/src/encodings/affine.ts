@@ -1,3 +1,4 @@
+import { fail } from '../errors/index.ts';
 import { packBits, packedLength, sizeOf, unpackBits } from '../tensor/index.ts';
 import {
   type ArraySource,
@@ -9,6 +10,12 @@ import {
   wholeNumber,
 } from './storage.ts';
 import type { AffineEncoding } from './types.ts';
+
+/** Refuses scales with which a code would mean no finite number. */
+function checkReach(scales: Float32Array, half: number, place: string): void {
+  if (scales.every((scale) => Number.isFinite(Math.fround(scale * half)))) return;
+  fail('MODEL_VALUE', 'a scale makes weights infinite', { place: `${place}.scales` });
+}
 
 export const affine = {
   bits: ({ bits }: AffineEncoding) => bits,
@@ -59,6 +66,7 @@ export const affine = {
     const codes = bits <= 8 ? new Int8Array(count) : new Int16Array(count);
     for (let i = 0; i < count; i++) codes[i] = unsigned[i]! - half;
     const scales = restoreFloats(source, '.scales', scaleType, groups);
+    checkReach(scales, half, source.place);
     if (!descriptor.offsets) return { kind: 'affine', bits, codes, scaleType, rowsPerGroup, scales };
     const offsets = restoreFloats(source, '.offsets', scaleType, groups);
     return { kind: 'affine', bits, codes, scaleType, rowsPerGroup, scales, offsets };

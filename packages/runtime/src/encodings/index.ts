@@ -1,4 +1,4 @@
-import { fail } from '../errors/index.ts';
+import { fail, showValue } from '../errors/index.ts';
 import { sizeOf } from '../tensor/index.ts';
 import { affine } from './affine.ts';
 import { dense } from './dense.ts';
@@ -94,7 +94,8 @@ export function restore(descriptor: Descriptor, shape: readonly number[], source
   const { place } = source;
   if (!Array.isArray(descriptor.parts)) fail('FILE_CORRUPT', 'a concat encoding without parts', { place });
   let left = shape[0]!;
-  const parts = descriptor.parts.map((part: Descriptor, i) => {
+  const parts = descriptor.parts.map((part: Descriptor | null, i) => {
+    if (typeof part !== 'object' || part === null) fail('FILE_CORRUPT', 'a part is malformed', { place });
     const rows = wholeNumber(part, 'rows', 1, left, place);
     left -= rows;
     const own: ArraySource = {
@@ -113,7 +114,7 @@ function restoreSimple(descriptor: Descriptor, shape: readonly number[], source:
     fail('FILE_CORRUPT', 'unknown encoding', {
       place: source.place,
       expected: Object.keys(kinds).join(' | '),
-      found: JSON.stringify(kind) ?? 'nothing',
+      found: showValue(kind),
     });
   }
   return kinds[kind as SimpleEncoding['kind']].restore(descriptor, shape, source);

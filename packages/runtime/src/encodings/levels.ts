@@ -64,6 +64,10 @@ export const levels = {
         place: `${place}.levels`,
       });
     }
+    const largest = table.reduce((most, level) => Math.max(most, Math.abs(level)), 0);
+    if (!scales.every((scale) => Number.isFinite(Math.fround(scale * largest)))) {
+      fail('MODEL_VALUE', 'a scale makes weights infinite', { place: `${place}.scales` });
+    }
     return { kind: 'levels', scheme, bits, codes, scaleType, rowsPerGroup, scales, rowsPerTable, levels: table };
   },
 };

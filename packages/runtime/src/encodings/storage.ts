@@ -1,4 +1,4 @@
-import { fail } from '../errors/index.ts';
+import { fail, showValue } from '../errors/index.ts';
 import { float16From, float16To } from '../tensor/index.ts';
 
 /** One array of an encoding as it stands in a file, named by its suffix to the weight's name ('' for plain values). */
@@ -64,7 +64,7 @@ export function wholeNumber(from: Descriptor, key: string, low: number, high: nu
     fail('FILE_CORRUPT', `encoding field "${key}" is out of range`, {
       place,
       expected: `a whole number from ${low} to ${high}`,
-      found: JSON.stringify(value) ?? 'nothing',
+      found: showValue(value),
     });
   }
   return value;
@@ -77,7 +77,7 @@ export function oneOf<T extends string>(from: Descriptor, key: string, words: re
     fail('FILE_CORRUPT', `encoding field "${key}" is unknown`, {
       place,
       expected: words.join(' | '),
-      found: JSON.stringify(value) ?? 'nothing',
+      found: showValue(value),
     });
   }
   return value as T;

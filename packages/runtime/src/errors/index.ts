@@ -63,6 +63,12 @@ function format(code: string, message: string, { place, expected, found, hint }:
   return text;
 }
 
+/** A value as messages show it: JSON, cut short. */
+export function showValue(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'nothing';
+  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
+}
+
 /** Throws a {@link GatefoldError}; usable in expressions. */
 export function fail(code: ErrorCode, message: string, detail?: ErrorDetail): never {
   throw new GatefoldError(code, message, detail);

@@ -1,6 +1,6 @@
 import { type ArraySource, describe, type OperandCoding, restore, store, type Weight } from '../encodings/index.ts';
-import { fail } from '../errors/index.ts';
-import { type Model, validate } from '../model/index.ts';
+import { fail, showValue } from '../errors/index.ts';
+import { type Model, usesOf, validate } from '../model/index.ts';
 import { crc32, sizeOf, utf8Encode } from '../tensor/index.ts';
 import { graphFrom } from './graph.ts';
 import {
@@ -28,13 +28,21 @@ export function isGatefold(bytes: Uint8Array): boolean {
  */
 export function writeGatefold(model: Model): Uint8Array {
   const tensors = new Map<string, StoredTensor>();
-  const weights: Record<string, unknown> = {};
-  const checksums: Record<string, string> = {};
+  // Without a prototype any weight name is just a name.
+  const weights: Record<string, unknown> = Object.create(null);
+  const checksums: Record<string, string> = Object.create(null);
   for (const [name, weight] of Object.entries(model.weights)) {
     const coded = weight.input.kind !== 'f32';
     weights[name] = { shape: weight.shape, ...describe(weight.encoding), ...(coded ? { input: weight.input } : {}) };
     for (const { suffix, type, shape, bytes } of store(weight)) {
-      tensors.set(name + suffix, { type, shape, bytes });
+      const key = name + suffix;
+      if (key === '__metadata__' || tensors.has(key)) {
+        fail('MODEL_INVALID', 'two arrays of the file would have the same name', {
+          place: key,
+          hint: 'rename the weight',
+        });
+      }
+      tensors.set(key, { type, shape, bytes });
       checksums[name + suffix] = hex(crc32(bytes));
     }
   }
@@ -72,7 +80,7 @@ export function readGatefold(bytes: Uint8Array): Model {
   if (header.version !== containerVersion) {
     fail('FILE_VERSION', 'the file is of another version', {
       expected: `version ${containerVersion}`,
-      found: JSON.stringify(header.version) ?? 'nothing',
+      found: showValue(header.version),
       hint: 'use a newer Gatefold to read it',
     });
   }
@@ -82,13 +90,17 @@ export function readGatefold(bytes: Uint8Array): Model {
   const unused = [...tensors.keys()].find((name) => !used.has(name));
   if (unused !== undefined) fail('FILE_UNUSED', 'the file holds a tensor that no weight uses', { place: unused });
   const name = typeof header.name === 'string' ? header.name : fail('FILE_CORRUPT', 'the model has no name');
-  return validate({
+  const model = validate({
     name,
     graphs: mapObject(objectAt(header, 'graphs'), (graph, key) => graphFrom(graph, `graphs.${key}`)),
     weights,
     metadata: objectAt(header, 'metadata'),
     ...(header.origin === undefined ? {} : { origin: objectAt(header, 'origin') }),
   });
+  const wanted = new Set(usesOf(model).map(({ weight }) => weight));
+  const idle = Object.keys(weights).find((key) => !wanted.has(key));
+  if (idle !== undefined) fail('FILE_UNUSED', 'the file holds a weight that no node uses', { place: idle });
+  return model;
 }
 
 function weightFrom(
@@ -103,7 +115,7 @@ function weightFrom(
   const shape = entry.shape;
   const wholes = Array.isArray(shape) && shape.length > 0 && shape.every((n) => Number.isSafeInteger(n) && n > 0);
   if (!wholes || sizeOf(shape as number[]) > 2 ** 31)
-    fail('FILE_CORRUPT', 'malformed shape', { place, found: JSON.stringify(shape) ?? 'nothing' });
+    fail('FILE_CORRUPT', 'malformed shape', { place, found: showValue(shape) });
   const source: ArraySource = {
     place: name,
     take(suffix, type, count) {
@@ -137,7 +149,7 @@ function codingFrom(value: unknown, place: string): OperandCoding {
   const zeroFits = Number.isInteger(zero) && (zero as number) >= 0 && (zero as number) <= top;
   const scaleFits = scale === 'dynamic' || (typeof scale === 'number' && scale > 0 && Number.isFinite(scale));
   if (top < 0 || !zeroFits || !scaleFits) {
-    fail('FILE_CORRUPT', 'malformed operand coding', { place: `${place}.input`, found: JSON.stringify(value) });
+    fail('FILE_CORRUPT', 'malformed operand coding', { place: `${place}.input`, found: showValue(value) });
   }
   return { kind: kind as 'u7' | 'u14', zero: zero as number, scale: scale as number | 'dynamic' };
 }

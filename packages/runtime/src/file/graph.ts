@@ -2,9 +2,20 @@ import { fail } from '../errors/index.ts';
 import type { Attributes, Dim, Graph, Node, OutputPort, Port, PortState } from '../model/index.ts';
 import { isObject } from './safetensors.ts';
 
+/** No network needs more; what claims to is refused before its shapes are worked out. */
+const mostNodes = 10_000;
+
 /** Checks the shape of a graph read from JSON; its meaning is checked by the model's analysis. */
 export function graphFrom(value: unknown, place: string): Graph {
   const graph = isObject(value) ? value : bad(place, 'an object');
+  const count = list(graph.nodes, `${place}.nodes`).length;
+  if (count > mostNodes) {
+    fail('FILE_TOO_LARGE', 'the graph has too many nodes', {
+      place,
+      expected: `at most ${mostNodes}`,
+      found: `${count}`,
+    });
+  }
   return {
     inputs: list(graph.inputs, `${place}.inputs`).map((port, i) => portFrom(port, `${place}.inputs[${i}]`)),
     outputs: list(graph.outputs, `${place}.outputs`).map((port, i) => outputFrom(port, `${place}.outputs[${i}]`)),

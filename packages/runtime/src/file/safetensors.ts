@@ -3,6 +3,7 @@ import { utf8Decode, utf8Encode } from '../tensor/index.ts';
 
 /** Headers above this are refused before they are parsed. */
 const headerLimit = 25_000_000;
+const deepest = 64;
 const sizes: Readonly<Record<string, number>> = {
   F64: 8,
   I64: 8,
@@ -93,7 +94,8 @@ export function readSafetensors(bytes: Uint8Array): SafetensorsFile {
 
 /** Writes a safetensors file; tensors in the order given. */
 export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8Array {
-  const header: Record<string, unknown> = { __metadata__: metadata };
+  // Without a prototype any tensor name is just a name.
+  const header: Record<string, unknown> = Object.assign(Object.create(null), { __metadata__: metadata });
   let offset = 0;
   for (const [name, { type, shape, bytes }] of tensors) {
     header[name] = { dtype: type, shape, data_offsets: [offset, offset + bytes.length] };
@@ -116,6 +118,7 @@ export function writeSafetensors({ metadata, tensors }: SafetensorsFile): Uint8A
 /** Parses UTF-8 JSON that must be an object. */
 export function parseObject(bytes: Uint8Array, place: string): Record<string, unknown> {
   const text = utf8Decode(bytes) ?? fail('FILE_CORRUPT', 'the text is not UTF-8', { place });
+  checkDepth(text, place);
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -124,6 +127,21 @@ export function parseObject(bytes: Uint8Array, place: string): Record<string, un
   }
   if (!isObject(value)) fail('FILE_CORRUPT', 'expected a JSON object', { place });
   return value;
+}
+
+/** What walks parsed JSON may recurse: text nested deeper than any honest header is refused before it is parsed. */
+function checkDepth(text: string, place: string): void {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    if (c === 0x22) {
+      // A string: to its closing quote, passing over escaped characters.
+      for (i++; i < text.length && text.charCodeAt(i) !== 0x22; i++) if (text.charCodeAt(i) === 0x5c) i++;
+    } else if (c === 0x5b || c === 0x7b) {
+      if (++depth > deepest)
+        fail('FILE_CORRUPT', 'the JSON is nested too deeply', { place, expected: `at most ${deepest} levels` });
+    } else if (c === 0x5d || c === 0x7d) depth--;
+  }
 }
 
 export function isObject(value: unknown): value is Record<string, unknown> {

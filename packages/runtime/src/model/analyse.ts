@@ -87,7 +87,10 @@ export function analyse(model: Model, graphName?: string): Analysis {
         context.refuse('MODEL_INVALID', `unknown ${what} "${odd}"`, { expected: known?.join(' | ') || 'none' });
     }
     const types = definition.infer(context);
-    for (const [output, value] of Object.entries(node.outputs)) define(value, types[output]!, node.name);
+    for (const [output, value] of Object.entries(node.outputs)) {
+      const type = Object.hasOwn(types, output) ? types[output] : undefined;
+      define(value, type ?? context.refuse('MODEL_INVALID', `it has no output "${output}"`), node.name);
+    }
     if (context.wholeReason) wholeReasons.push(`${node.name}: ${context.wholeReason}`);
     nodes.set(node.name, { macsPerRow: context.macsPerRow, time: types[definition.outputs[0]!]!.time });
   }

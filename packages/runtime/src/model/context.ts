@@ -1,4 +1,4 @@
-import { type ErrorCode, fail } from '../errors/index.ts';
+import { type ErrorCode, fail, showValue } from '../errors/index.ts';
 import { type Activation, parseActivation } from '../numerics/activation.ts';
 import { hasTime, staticLength, type TimeClass } from './time.ts';
 import type { DataType, Model, Node } from './types.ts';
@@ -16,6 +16,9 @@ export function showShape(times: readonly TimeClass[], { time, shape }: ValueTyp
   const steps = hasTime(times[time]!) ? [staticLength(times, time) ?? 'time'] : [];
   return `[${['batch', ...steps, ...shape].join(', ')}]`;
 }
+
+/** Ids of the time classes of a list by their text, so that long graphs need no search. */
+const timeIds = new WeakMap<TimeClass[], Map<string, number>>();
 
 /** What an op sees while its shapes are inferred: the one place for checks that name the node. */
 export class OpContext {
@@ -106,7 +109,7 @@ export class OpContext {
     if (typeof value !== 'number' || !Number.isInteger(value) || value < low || value > high) {
       this.refuse('MODEL_INVALID', `attribute "${name}" is out of range`, {
         expected: `a whole number from ${low} to ${high}`,
-        found: JSON.stringify(value) ?? 'nothing',
+        found: showValue(value),
       });
     }
     return value;
@@ -116,7 +119,7 @@ export class OpContext {
     const value = this.node.attributes[name] ?? otherwise;
     if (typeof value !== 'number' || !Number.isFinite(value)) {
       this.refuse('MODEL_INVALID', `attribute "${name}" must be a number`, {
-        found: JSON.stringify(value) ?? 'nothing',
+        found: showValue(value),
       });
     }
     return value;
@@ -125,7 +128,7 @@ export class OpContext {
   flag(name: string): boolean {
     const value = this.node.attributes[name] ?? false;
     if (typeof value !== 'boolean') {
-      this.refuse('MODEL_INVALID', `attribute "${name}" must be true or false`, { found: JSON.stringify(value) });
+      this.refuse('MODEL_INVALID', `attribute "${name}" must be true or false`, { found: showValue(value) });
     }
     return value;
   }
@@ -135,7 +138,7 @@ export class OpContext {
     if (!words.includes(value as T)) {
       this.refuse('MODEL_INVALID', `attribute "${name}" is unknown`, {
         expected: words.join(' | '),
-        found: JSON.stringify(value) ?? 'nothing',
+        found: showValue(value),
       });
     }
     return value as T;
@@ -145,7 +148,7 @@ export class OpContext {
     const value = this.node.attributes[name];
     if (!Array.isArray(value) || !value.every((n) => Number.isInteger(n) && Math.abs(n as number) <= 1 << 24)) {
       this.refuse('MODEL_INVALID', `attribute "${name}" must be a list of whole numbers`, {
-        found: JSON.stringify(value) ?? 'nothing',
+        found: showValue(value),
       });
     }
     return value as number[];
@@ -156,7 +159,7 @@ export class OpContext {
     return (
       parseActivation(value) ??
       this.refuse('MODEL_INVALID', `attribute "${name}" is no known function`, {
-        found: JSON.stringify(value) ?? 'nothing',
+        found: showValue(value),
       })
     );
   }
@@ -169,8 +172,17 @@ export class OpContext {
   /** The index of a time class, added where it is new. */
   time(wanted: TimeClass): number {
     const key = JSON.stringify(wanted);
-    const known = this.times.findIndex((time) => JSON.stringify(time) === key);
-    return known >= 0 ? known : this.times.push(wanted) - 1;
+    let ids = timeIds.get(this.times);
+    if (!ids) {
+      ids = new Map(this.times.map((time, id) => [JSON.stringify(time), id]));
+      timeIds.set(this.times, ids);
+    }
+    let id = ids.get(key);
+    if (id === undefined) {
+      id = this.times.push(wanted) - 1;
+      ids.set(key, id);
+    }
+    return id;
   }
 
   length(id: number): number | undefined {

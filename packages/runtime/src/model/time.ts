@@ -45,20 +45,16 @@ function rowsAfter(time: TimeClass, n: number): number {
 
 /** The number of rows where it does not depend on the input. */
 export function staticLength(times: readonly TimeClass[], id: number): number | undefined {
-  const time = times[id]!;
-  switch (time.kind) {
-    case 'none':
-    case 'last':
-      return 1;
-    case 'fixed':
-      return time.length;
-    case 'port':
-      return time.length;
-    default: {
-      const parent = staticLength(times, time.of);
-      return parent === undefined ? undefined : rowsAfter(time, parent);
-    }
+  // Up to the class that knows its length, then back down: graphs may be deeper than the call stack.
+  const chain: TimeClass[] = [];
+  let time = times[id]!;
+  while (time.kind === 'window' || time.kind === 'shift' || time.kind === 'repeat') {
+    chain.push(time);
+    time = times[time.of]!;
   }
+  let length = time.kind === 'port' || time.kind === 'fixed' ? time.length : 1;
+  for (let i = chain.length - 1; i >= 0 && length !== undefined; i--) length = rowsAfter(chain[i]!, length);
+  return length;
 }
 
 export interface ChunkRows {

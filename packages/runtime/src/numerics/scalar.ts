@@ -23,13 +23,12 @@ function fromBits(bits: number): number {
 
 /** WASM's pmax. NaN stays NaN, and so does the sign of a zero. */
 function atLeast(x: number, low: number): number {
-  // biome-ignore lint/complexity/useMathMinMax: Math.max has another meaning for zeros
+  // Not Math.max, which has another meaning for zeros.
   return x < low ? low : x;
 }
 
 /** WASM's pmin. */
 function atMost(x: number, high: number): number {
-  // biome-ignore lint/complexity/useMathMinMax: as above
   return high < x ? high : x;
 }
 

@@ -2,16 +2,31 @@
 
 /** UTF-8 bytes of a string; lone surrogates become U+FFFD. */
 export function utf8Encode(text: string): Uint8Array {
-  const out: number[] = [];
-  for (const character of text) {
-    let c = character.codePointAt(0)!;
-    if (c >= 0xd800 && c <= 0xdfff) c = 0xfffd;
-    if (c < 0x80) out.push(c);
-    else if (c < 0x800) out.push(0xc0 | (c >> 6), 0x80 | (c & 63));
-    else if (c < 0x10000) out.push(0xe0 | (c >> 12), 0x80 | ((c >> 6) & 63), 0x80 | (c & 63));
-    else out.push(0xf0 | (c >> 18), 0x80 | ((c >> 12) & 63), 0x80 | ((c >> 6) & 63), 0x80 | (c & 63));
+  const out = new Uint8Array(text.length * 3);
+  let at = 0;
+  for (let i = 0; i < text.length; i++) {
+    let c = text.charCodeAt(i);
+    if (c < 0x80) {
+      out[at++] = c;
+      continue;
+    }
+    if (c >= 0xd800 && c <= 0xdfff) {
+      c = text.codePointAt(i)!;
+      if (c >= 0x10000) i++;
+      else c = 0xfffd;
+    }
+    if (c < 0x800) out[at++] = 0xc0 | (c >> 6);
+    else {
+      if (c < 0x10000) out[at++] = 0xe0 | (c >> 12);
+      else {
+        out[at++] = 0xf0 | (c >> 18);
+        out[at++] = 0x80 | ((c >> 12) & 63);
+      }
+      out[at++] = 0x80 | ((c >> 6) & 63);
+    }
+    out[at++] = 0x80 | (c & 63);
   }
-  return Uint8Array.from(out);
+  return out.slice(0, at);
 }
 
 /** Strict UTF-8: returns undefined where the bytes are malformed (overlong, surrogate, truncated, out of range). */

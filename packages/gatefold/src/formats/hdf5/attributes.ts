@@ -7,7 +7,12 @@ import { type DataType, readDataspace, readDataType } from './types.ts';
 const maxTexts = 100_000;
 
 /** The texts of an attribute; undefined where there is none, [] where it is empty. */
-export function readTexts(source: Source, header: readonly Message[], name: string, place: string): string[] | undefined {
+export function readTexts(
+  source: Source,
+  header: readonly Message[],
+  name: string,
+  place: string,
+): string[] | undefined {
   const info = messageOf(header, messages.attributeInfo);
   if (info) refuseDense(info, 2, 'attributes', place);
   for (const message of header) {
@@ -34,10 +39,12 @@ function readIfNamed(source: Source, cursor: Cursor, wanted: string, place: stri
   const type = readDataType(part(sizes[1]));
   const shape = readDataspace(part(sizes[2]));
   const count = shape === null ? 0 : shape.reduce((product, n) => product * n, 1);
-  if (count > maxTexts) fail('FILE_TOO_LARGE', 'an attribute is too long', { place, expected: `at most ${maxTexts}`, found: `${count}` });
+  if (count > maxTexts)
+    fail('FILE_TOO_LARGE', 'an attribute is too long', { place, expected: `at most ${maxTexts}`, found: `${count}` });
   // h5py writes an empty list as no numbers at all.
   if (count === 0) return [];
-  if (type.kind !== 'text' && type.kind !== 'pointed text') fail('FILE_CORRUPT', 'an attribute is not text', { place, found: type.name });
+  if (type.kind !== 'text' && type.kind !== 'pointed text')
+    fail('FILE_CORRUPT', 'an attribute is not text', { place, found: type.name });
   return Array.from({ length: count }, () => readText(source, cursor, type, place));
 }
 
@@ -57,7 +64,10 @@ function fromGlobalHeap(source: Source, address: number, index: number, place: s
   const object = heap.get(index);
   return object
     ? again(object)
-    : fail('FILE_CORRUPT', 'a text of the HDF5 file is missing', { place, found: `object ${index} of the heap at ${address}` });
+    : fail('FILE_CORRUPT', 'a text of the HDF5 file is missing', {
+        place,
+        found: `object ${index} of the heap at ${address}`,
+      });
 }
 
 function listGlobalHeap(source: Source, address: number): Map<number, Cursor> {

@@ -108,7 +108,10 @@ export class Cursor {
   }
 
   corrupt(message: string, detail: { expected?: string; found?: string } = {}): never {
-    return fail('FILE_CORRUPT', `the ${this.what} of the HDF5 file ${message}`, { place: `byte ${this.at}`, ...detail });
+    return fail('FILE_CORRUPT', `the ${this.what} of the HDF5 file ${message}`, {
+      place: `byte ${this.at}`,
+      ...detail,
+    });
   }
 }
 

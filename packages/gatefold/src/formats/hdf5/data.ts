@@ -9,7 +9,13 @@ const maxArrayBytes = 2 ** 30;
 const maxRatio = 1032;
 
 /** The bytes of an array, row-major. `size` is of one element. */
-export function readData(source: Source, header: readonly Message[], shape: readonly number[], size: number, place: string): Uint8Array {
+export function readData(
+  source: Source,
+  header: readonly Message[],
+  shape: readonly number[],
+  size: number,
+  place: string,
+): Uint8Array {
   const layout = messageOf(header, messages.layout) ?? fail('FILE_CORRUPT', 'an array has no layout', { place });
   const bytes = checkSize(source, shape, size, place);
   const version = layout.u8();
@@ -48,7 +54,11 @@ interface Chunked {
   readonly place: string;
 }
 
-function readChunks(source: Source, header: readonly Message[], { shape, size, chunk, address, bytes, place }: Chunked): Uint8Array {
+function readChunks(
+  source: Source,
+  header: readonly Message[],
+  { shape, size, chunk, address, bytes, place }: Chunked,
+): Uint8Array {
   if (chunk.length !== shape.length || chunk.some((n) => n < 1)) {
     fail('FILE_CORRUPT', 'the chunks of an array do not fit it', { place, found: `[${chunk}] for [${shape}]` });
   }
@@ -91,7 +101,8 @@ function copyChunk(
       out.set(data.subarray(from * size, (from + count) * size), (to + start[depth]!) * size);
       return;
     }
-    for (let i = 0; i < count; i++) copy(depth + 1, (from + i) * chunk[depth + 1]!, (to + start[depth]! + i) * shape[depth + 1]!);
+    for (let i = 0; i < count; i++)
+      copy(depth + 1, (from + i) * chunk[depth + 1]!, (to + start[depth]! + i) * shape[depth + 1]!);
   };
   copy(0, 0, 0);
 }
@@ -117,7 +128,12 @@ function readFilters(cursor: Cursor | undefined): number[] {
 function unfilter(data: Uint8Array, id: number, size: number, bytes: number, place: string): Uint8Array {
   if (id === 3) return data.subarray(0, Math.max(0, data.length - 4));
   if (id === 2) return unshuffle(data, size);
-  if (id !== 1) fail('MODEL_UNSUPPORTED', 'the array is packed in a way that is not read', { place, expected: 'gzip or none', found: `filter ${id}` });
+  if (id !== 1)
+    fail('MODEL_UNSUPPORTED', 'the array is packed in a way that is not read', {
+      place,
+      expected: 'gzip or none',
+      found: `filter ${id}`,
+    });
   try {
     return unzlibSync(data, { out: new Uint8Array(bytes + 4) });
   } catch (error) {
@@ -137,7 +153,11 @@ function unshuffle(data: Uint8Array, size: number): Uint8Array {
 
 function exactly(data: Uint8Array, bytes: number, place: string): Uint8Array {
   if (data.length === bytes) return data;
-  return fail('FILE_CORRUPT', 'an array is not as long as its shape says', { place, expected: `${bytes} bytes`, found: `${data.length}` });
+  return fail('FILE_CORRUPT', 'an array is not as long as its shape says', {
+    place,
+    expected: `${bytes} bytes`,
+    found: `${data.length}`,
+  });
 }
 
 /** Zeros, where the file can hold so much. */

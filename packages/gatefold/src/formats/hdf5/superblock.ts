@@ -23,7 +23,11 @@ export function readSuperblock(file: Uint8Array): { source: Source; root: number
   const cursor = new Cursor({ ...shared, offsetSize: 8, lengthSize: 8 }, 'superblock', 8);
   const version = cursor.u8();
   if (version > 3) {
-    fail('FILE_VERSION', 'an unknown version of HDF5', { place: 'superblock', expected: '0 to 3', found: `${version}` });
+    fail('FILE_VERSION', 'an unknown version of HDF5', {
+      place: 'superblock',
+      expected: '0 to 3',
+      found: `${version}`,
+    });
   }
   if (version < 2) cursor.skip(4);
   const offsetSize = width(cursor);
@@ -49,5 +53,7 @@ export function readSuperblock(file: Uint8Array): { source: Source; root: number
 
 function width(cursor: Cursor): number {
   const size = cursor.u8();
-  return size === 2 || size === 4 || size === 8 ? size : cursor.corrupt('gives an odd width of numbers', { found: `${size}` });
+  return size === 2 || size === 4 || size === 8
+    ? size
+    : cursor.corrupt('gives an odd width of numbers', { found: `${size}` });
 }

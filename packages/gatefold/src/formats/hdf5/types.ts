@@ -67,6 +67,8 @@ export function readDataspace(cursor: Cursor): readonly number[] | null {
   if (isNull) return null;
   return Array.from({ length: rank }, () => {
     const dim = cursor.length();
-    return Number.isSafeInteger(dim) && dim >= 0 ? dim : cursor.corrupt('has an impossible dimension', { found: `${dim}` });
+    return Number.isSafeInteger(dim) && dim >= 0
+      ? dim
+      : cursor.corrupt('has an impossible dimension', { found: `${dim}` });
   });
 }

@@ -40,7 +40,11 @@ export function activationChain(context: LayerContext, value: unknown): readonly
   if (name === 'hard_sigmoid') return [['hardSigmoid', context.kerasMajor >= 3 ? 1 / 6 : 0.2, 0.5]];
   const chain = name === undefined ? undefined : functions[name];
   if (chain) return chain;
-  return refuseLayer(context, `activation ${JSON.stringify(value)} is not known`, `known: ${Object.keys(functions).join(', ')}, hard_sigmoid, softmax`);
+  return refuseLayer(
+    context,
+    `activation ${JSON.stringify(value)} is not known`,
+    `known: ${Object.keys(functions).join(', ')}, hard_sigmoid, softmax`,
+  );
 }
 
 /** Text, or a serialized function: {class_name: 'function', config: 'relu'}, or a registered name. */
@@ -55,11 +59,16 @@ function activationName(value: unknown): string | undefined {
 /** The single function of a recurrent layer's option. */
 export function cellActivation(context: LayerContext, value: unknown): Activation {
   const chain = activationChain(context, value);
-  if (chain === 'softmax' || chain.length > 1) return refuseLayer(context, `activation ${JSON.stringify(value)} inside a recurrent cell`);
+  if (chain === 'softmax' || chain.length > 1)
+    return refuseLayer(context, `activation ${JSON.stringify(value)} inside a recurrent cell`);
   return chain[0] ?? ['linear'];
 }
 
-type Compose = (unary: (x: string, f: Activation) => string, binary: (fn: string, a: string, b: string) => string, x: string) => string;
+type Compose = (
+  unary: (x: string, f: Activation) => string,
+  binary: (fn: string, a: string, b: string) => string,
+  x: string,
+) => string;
 
 /** Functions that take more than a chain. */
 const composed: Readonly<Record<string, Compose>> = {
@@ -94,12 +103,19 @@ function gatedLinear({ builder, name }: LayerContext, x: string): string {
 }
 
 /** Adds an activation after a value. */
-export function applyActivation(context: LayerContext, tensor: KerasTensor, value: unknown, suffix = '/activation'): KerasTensor {
+export function applyActivation(
+  context: LayerContext,
+  tensor: KerasTensor,
+  value: unknown,
+  suffix = '/activation',
+): KerasTensor {
   const { builder, name } = context;
   const compose = composed[activationName(value) ?? ''];
   if (compose) {
-    const unary = (x: string, f: Activation) => builder.add('unary', name + suffix, { x }, { function: activationAttribute(f) }).y!;
-    const binary = (fn: string, a: string, b: string) => builder.add('binary', name + suffix, { a, b }, { function: fn }).y!;
+    const unary = (x: string, f: Activation) =>
+      builder.add('unary', name + suffix, { x }, { function: activationAttribute(f) }).y!;
+    const binary = (fn: string, a: string, b: string) =>
+      builder.add('binary', name + suffix, { a, b }, { function: fn }).y!;
     return { ...tensor, value: compose(unary, binary, tensor.value) };
   }
   if (activationName(value) === 'glu') return { ...tensor, value: gatedLinear(context, tensor.value) };

@@ -68,7 +68,9 @@ export class GraphBuilder {
     outputs: readonly string[] = ['y'],
   ): Readonly<Record<string, string>> {
     const unique = this.uniqueName(name);
-    const named = Object.fromEntries(outputs.map((output) => [output, output === 'y' ? unique : `${unique}:${output}`]));
+    const named = Object.fromEntries(
+      outputs.map((output) => [output, output === 'y' ? unique : `${unique}:${output}`]),
+    );
     const node: Node = { name: unique, op, inputs, outputs: named, attributes, weights };
     const types = ops.get(op)!.infer(new OpContext(node, this.model, this.values, this.times));
     for (const output of outputs) this.values.set(named[output]!, types[output]!);
@@ -97,7 +99,10 @@ export class GraphBuilder {
   }
 
   type(value: string): ValueType {
-    return this.values.get(value) ?? fail('FILE_CORRUPT', 'a layer is called with a tensor that does not exist', { place: value });
+    return (
+      this.values.get(value) ??
+      fail('FILE_CORRUPT', 'a layer is called with a tensor that does not exist', { place: value })
+    );
   }
 
   isSequence(value: string): boolean {
@@ -107,7 +112,12 @@ export class GraphBuilder {
   /** Steps of a value where they are known. */
   steps(value: string): number | undefined {
     const { time } = this.type(value);
-    return new OpContext({ name: '', op: '', inputs: {}, outputs: {}, attributes: {}, weights: {} }, this.model, this.values, this.times).length(time);
+    return new OpContext(
+      { name: '', op: '', inputs: {}, outputs: {}, attributes: {}, weights: {} },
+      this.model,
+      this.values,
+      this.times,
+    ).length(time);
   }
 
   graph(outputs: Graph['outputs']): Graph {

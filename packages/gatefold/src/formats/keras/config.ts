@@ -1,4 +1,5 @@
 import { fail } from '@gatefold/runtime';
+import { show } from './json.ts';
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -24,6 +25,8 @@ export interface LayerConfig {
   readonly calls: readonly Call[];
   /** The layer as the file has it: nested models are read from it. */
   readonly source: Json;
+  /** Keras 3: an operation on tensors (`x + y`), which may share its name with a layer. */
+  readonly isOperation: boolean;
 }
 
 /** A Sequential or functional model, Keras 2 or 3, in one form. */
@@ -38,6 +41,7 @@ export interface ModelConfig {
 }
 
 const deepest = 64;
+const mostLayers = 20_000;
 
 export function isJson(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -54,15 +58,28 @@ export function modelConfig(value: unknown, place: string): ModelConfig {
   const { class_name: className, config } = value;
   // Keras before 2.2.3 stored Sequential as a bare list of layers.
   const body = Array.isArray(config) ? { layers: config } : config;
-  if (!isJson(body) || !Array.isArray(body.layers) || !(isModelClass(className) || isJson(body.input_layers) || Array.isArray(body.input_layers))) {
-    fail('MODEL_UNSUPPORTED', `a model of class ${JSON.stringify(className)} has no graph to read`, {
+  if (
+    !isJson(body) ||
+    !Array.isArray(body.layers) ||
+    !(isModelClass(className) || isJson(body.input_layers) || Array.isArray(body.input_layers))
+  ) {
+    fail('MODEL_UNSUPPORTED', `a model of class ${show(className)} has no graph to read`, {
       place,
       expected: 'Sequential or Functional',
       hint: 'rebuild subclassed models with the functional API and load their weights into it',
     });
   }
+  if (body.layers.length > mostLayers) {
+    fail('FILE_TOO_LARGE', 'a model with too many layers', {
+      place,
+      expected: `at most ${mostLayers}`,
+      found: `${body.layers.length}`,
+    });
+  }
   const layers = body.layers.map((layer: unknown, i: number) => layerConfig(layer, `${place}.layers[${i}]`));
   if (layers.length === 0) fail('FILE_CORRUPT', 'a model without layers', { place });
+  const names = new Set(layers.map(({ name }) => name));
+  if (names.size !== layers.length) fail('FILE_CORRUPT', 'two layers of a model have the same name', { place });
   const sequential = className === 'Sequential';
   const { build_config: build } = value;
   return {
@@ -80,13 +97,26 @@ export function layerConfig(value: unknown, place: string): LayerConfig {
   const source = isJson(value) ? value : fail('FILE_CORRUPT', 'malformed layer', { place });
   const { class_name: written, config, inbound_nodes: nodes } = source;
   if (typeof written !== 'string') fail('FILE_CORRUPT', 'a layer without class', { place });
-  // Registered classes are written "package>Class".
-  const className = written.split('>').at(-1)!;
-  const own = isJson(config) ? config : isModelClass(className) ? {} : fail('FILE_CORRUPT', 'a layer without configuration', { place });
+  const className = isCustom(source) ? `${written} (custom code)` : written;
+  const own = isJson(config)
+    ? config
+    : isModelClass(className)
+      ? {}
+      : fail('FILE_CORRUPT', 'a layer without configuration', { place });
   const named = source.name ?? own.name;
   const name = typeof named === 'string' ? named : className.toLowerCase();
   const calls = Array.isArray(nodes) ? nodes.map((node, i) => callFrom(node, `${name}.inbound_nodes[${i}]`)) : [];
-  return { className, name, config: own, calls, source };
+  const isOperation = typeof source.module === 'string' && /\.ops\./.test(`${source.module}.`);
+  return { className, name, config: own, calls, source, isOperation };
+}
+
+/**
+ * Whether a class is registered by a package or comes from a user's module: then its name says nothing of what it does,
+ * even where Keras has a class of that name.
+ */
+function isCustom({ class_name: className, registered_name: registered, module }: Json): boolean {
+  const isOf = (name: unknown) => typeof name === 'string' && name.includes('>');
+  return isOf(className) || isOf(registered) || (typeof module === 'string' && !/^(tf_)?keras(\.|$)/.test(module));
 }
 
 /** Keras 3: {args, kwargs} with tensors as objects. Keras 2: a list of [layer, call, output, kwargs]. */
@@ -137,7 +167,12 @@ function keras2Tensor(value: unknown): TensorRef | undefined {
 }
 
 function tensorRefs(value: unknown, place: string): TensorRef[] {
-  const refs = isJson(value) ? Object.values(value).flatMap((item) => tensorsIn(item)) : tensorsIn(value);
+  // Dictionaries are flattened in the order of their keys.
+  const refs = isJson(value)
+    ? Object.keys(value)
+        .sort()
+        .flatMap((name) => tensorsIn(value[name]))
+    : tensorsIn(value);
   if (refs.length === 0) fail('FILE_CORRUPT', 'a functional model without inputs or outputs', { place });
   return refs;
 }

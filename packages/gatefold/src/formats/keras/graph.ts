@@ -1,6 +1,14 @@
 import { fail } from '@gatefold/runtime';
 import type { KerasTensor } from './builder.ts';
-import { type Call, type LayerConfig, type ModelConfig, isModelClass, modelConfig, type TensorRef, tensorsIn } from './config.ts';
+import {
+  type Call,
+  isModelClass,
+  type LayerConfig,
+  type ModelConfig,
+  modelConfig,
+  type TensorRef,
+  tensorsIn,
+} from './config.ts';
 import { type LayerContext, type NamedArguments, refuseLayer } from './layer.ts';
 import { layerReaders } from './layers/index.ts';
 import type { Supply } from './supply.ts';
@@ -18,9 +26,17 @@ function readLayer(context: LayerContext, inputs: readonly KerasTensor[], named:
   const reader = Object.hasOwn(layerReaders, layer.className) ? layerReaders[layer.className] : undefined;
   if (reader) return reader(context, inputs, named);
   if (layer.className === 'Lambda') {
-    return refuseLayer(context, 'its function is Python code, which is not executed', 'replace it by layers that exist, such as Rescaling, Activation or Reshape');
+    return refuseLayer(
+      context,
+      'its function is Python code, which is not executed',
+      'replace it by layers that exist, such as Rescaling, Activation or Reshape',
+    );
   }
-  return refuseLayer(context, `layers of class "${layer.className}" are not known`, `known: ${Object.keys(layerReaders).join(', ')}`);
+  return refuseLayer(
+    context,
+    `layers of class "${layer.className}" are not known`,
+    `known: ${Object.keys(layerReaders).join(', ')}`,
+  );
 }
 
 /**
@@ -50,13 +66,16 @@ export function readGraph(
   }
   const tensors = new Map<string, KerasTensor>();
   model.inputs.forEach((ref, i) => {
-    const given = inputs[i] ?? fail('FILE_CORRUPT', 'a model is called with too few inputs', { place: prefix || model.name });
+    const given =
+      inputs[i] ?? fail('FILE_CORRUPT', 'a model is called with too few inputs', { place: prefix || model.name });
     tensors.set(key(ref), given);
   });
   // One context per layer: its supply must not start again for a second call.
   const contexts = model.layers.map((_, i) => contextOf(i));
   const first = lowestCalls(model);
-  let pending = model.layers.flatMap((layer, index) => layer.calls.map((call, number) => ({ layer, index, call, number })));
+  let pending = model.layers.flatMap((layer, index) =>
+    layer.calls.map((call, number) => ({ layer, index, call, number })),
+  );
   while (pending.length > 0) {
     const waiting: typeof pending = [];
     for (const item of pending) {
@@ -65,7 +84,11 @@ export function readGraph(
         waiting.push(item);
         continue;
       }
-      const outputs = readLayer(contexts[item.index]!, resolve(item.call.inputs, tensors), argumentsOf(item.call, tensors));
+      const outputs = readLayer(
+        contexts[item.index]!,
+        resolve(item.call.inputs, tensors),
+        argumentsOf(item.call, tensors),
+      );
       const call = item.number + (first.get(item.layer.name) ?? 0);
       outputs.forEach((tensor, output) => tensors.set(key({ layer: item.layer.name, call, output }), tensor));
     }
@@ -87,8 +110,12 @@ function lowestCalls({ layers, outputs }: ModelConfig): Map<string, number> {
   const models = new Set(layers.filter((layer) => isModelClass(layer.className)).map((layer) => layer.name));
   const lowest = new Map<string, number>();
   const calls = layers.flatMap((layer: LayerConfig) => layer.calls);
-  for (const ref of [...outputs, ...calls.flatMap((call) => [...call.inputs, ...namedTensors(call).flatMap(([, refs]) => refs)])]) {
-    if (models.has(ref.layer)) lowest.set(ref.layer, Math.min(ref.call, lowest.get(ref.layer) ?? Number.POSITIVE_INFINITY));
+  for (const ref of [
+    ...outputs,
+    ...calls.flatMap((call) => [...call.inputs, ...namedTensors(call).flatMap(([, refs]) => refs)]),
+  ]) {
+    if (models.has(ref.layer))
+      lowest.set(ref.layer, Math.min(ref.call, lowest.get(ref.layer) ?? Number.POSITIVE_INFINITY));
   }
   return lowest;
 }

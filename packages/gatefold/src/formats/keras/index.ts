@@ -2,7 +2,7 @@ import { fail, type Model, utf8Decode, validate } from '@gatefold/runtime';
 import { isZip, listZip, unzip } from '../../data/zip.ts';
 import { type Hdf5File, isHdf5, openHdf5 } from '../hdf5/index.ts';
 import { GraphBuilder } from './builder.ts';
-import { type LayerConfig, modelConfig, type ModelConfig } from './config.ts';
+import { type LayerConfig, type ModelConfig, modelConfig } from './config.ts';
 import { readGraph } from './graph.ts';
 import { inputPorts } from './inputs.ts';
 import { NamedSupply, NumberedSupply, type Supply, Weights } from './supply.ts';
@@ -36,23 +36,31 @@ export async function readKeras(bytes: Uint8Array, options: KerasOptions = {}): 
   const entries = listZip(bytes);
   const text = (name: string) => {
     const entry = entries.get(name) ?? fail('FILE_CORRUPT', 'the .keras file is incomplete', { place: name });
-    return utf8Decode(unzip(bytes, entry, largestText)) ?? fail('FILE_CORRUPT', 'the text is not UTF-8', { place: name });
+    return (
+      utf8Decode(unzip(bytes, entry, largestText)) ?? fail('FILE_CORRUPT', 'the text is not UTF-8', { place: name })
+    );
   };
   const config = modelConfig(parseJson(text('config.json'), 'config.json'), 'config.json');
   const metadata = parseJson(text('metadata.json'), 'metadata.json') as { keras_version?: unknown };
   const version = typeof metadata?.keras_version === 'string' ? metadata.keras_version : '3';
-  const weights = entries.get('model.weights.h5') ?? fail('FILE_CORRUPT', 'the .keras file is incomplete', { place: 'model.weights.h5' });
+  const weights =
+    entries.get('model.weights.h5') ??
+    fail('FILE_CORRUPT', 'the .keras file is incomplete', { place: 'model.weights.h5' });
   const file = openHdf5(unzip(bytes, weights, largestWeights));
   return build(config, version, numbered(file), 'keras', options);
 }
 
 function readHdf5(file: Hdf5File, options: KerasOptions): Model {
   const stored = file.text('', 'model_config');
-  const written = file.text('', 'keras_version') ?? (file.names('').includes('model_weights') ? file.text('model_weights', 'keras_version') : undefined);
+  const written =
+    file.text('', 'keras_version') ??
+    (file.names('').includes('model_weights') ? file.text('model_weights', 'keras_version') : undefined);
   if (stored === undefined && options.architecture === undefined) {
     const layers = file.texts('', 'layer_names');
     fail('MODEL_NO_ARCHITECTURE', 'the file holds weights but no architecture', {
-      found: layers ? `weights of ${layers.length} layers: ${layers.slice(0, 8).join(', ')}` : `groups ${file.names('').slice(0, 6).join(', ')}`,
+      found: layers
+        ? `weights of ${layers.length} layers: ${layers.slice(0, 8).join(', ')}`
+        : `groups ${file.names('').slice(0, 6).join(', ')}`,
       hint: 'give the JSON of model.to_json() with --arch, or save the whole model with model.save()',
     });
   }
@@ -81,7 +89,8 @@ interface Source {
 
 function numbered(file: Hdf5File): Source {
   const weights = new Weights(file);
-  const belongs = (path: string) => /^(layers|_layer_checkpoint_dependencies)\//.test(path) && !path.includes('seed_generator');
+  const belongs = (path: string) =>
+    /^(layers|_layer_checkpoint_dependencies)\//.test(path) && !path.includes('seed_generator');
   return { weights, supply: new NumberedSupply(weights, ''), belongs };
 }
 
@@ -113,7 +122,8 @@ function named(file: Hdf5File, root: string, { layers }: ModelConfig): Source {
     parts: () => (index) => supplies[index]!,
   };
   const belongs = (path: string) =>
-    !/(^|\/)(optimizer_weights|optimizer|top_level_model_weights)(\/|$)/.test(path) && (root === '' || path.startsWith(`${root}/`));
+    !/(^|\/)(optimizer_weights|optimizer|top_level_model_weights)(\/|$)/.test(path) &&
+    (root === '' || path.startsWith(`${root}/`));
   return { weights, supply, belongs };
 }
 
@@ -122,7 +132,13 @@ function build(config: ModelConfig, version: string, source: Source, container: 
   const builder = new GraphBuilder();
   const ports = inputPorts(config);
   for (const port of ports) builder.addInput(port);
-  const tensors = readGraph({ builder, kerasMajor }, config, '', ports.map((port) => ({ value: port.name })), source.supply);
+  const tensors = readGraph(
+    { builder, kerasMajor },
+    config,
+    '',
+    ports.map((port) => ({ value: port.name })),
+    source.supply,
+  );
   source.weights.checkUsed(source.belongs);
   const taken = new Set<string>();
   const outputs = tensors.map(({ value }, i) => {
@@ -157,6 +173,9 @@ function parseJson(text: string, place: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    return fail('FILE_CORRUPT', 'the configuration is not JSON', { place, found: error instanceof Error ? error.message : String(error) });
+    return fail('FILE_CORRUPT', 'the configuration is not JSON', {
+      place,
+      found: error instanceof Error ? error.message : String(error),
+    });
   }
 }

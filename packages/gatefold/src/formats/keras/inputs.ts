@@ -62,7 +62,10 @@ export function inputPorts(model: ModelConfig): Port[] {
     const dims = shape.slice(1) as (number | null)[];
     const ids = dims.length === 1 && feedsEmbedding(model, i);
     if (dims.slice(1).includes(null) || (dims.length === 1 && dims[0] === null && !ids)) {
-      fail('MODEL_UNSUPPORTED', `input "${name}" leaves a number of features open`, { place: name, found: JSON.stringify(shape) });
+      fail('MODEL_UNSUPPORTED', `input "${name}" leaves a number of features open`, {
+        place: name,
+        found: JSON.stringify(shape),
+      });
     }
     const time: Dim = dims[0] ?? 'time';
     // A fixed number of ids needs a second dimension to be told from as many features.

@@ -19,7 +19,8 @@ export function parseJson(text: string, place: string): unknown {
   for (const character of plain) {
     if (character === '{' || character === '[') depth++;
     else if (character === '}' || character === ']') depth--;
-    if (depth > maxDepth) fail('FILE_CORRUPT', 'JSON is nested too deeply', { place, expected: `at most ${maxDepth} levels` });
+    if (depth > maxDepth)
+      fail('FILE_CORRUPT', 'JSON is nested too deeply', { place, expected: `at most ${maxDepth} levels` });
   }
   try {
     return JSON.parse(/NaN|Infinity/.test(plain) ? withoutInfinities(text) : text);
@@ -32,11 +33,19 @@ export function parseJson(text: string, place: string): unknown {
 }
 
 function withoutTexts(text: string): string {
-  return outsideTexts(text, (part) => part, () => '""');
+  return outsideTexts(
+    text,
+    (part) => part,
+    () => '""',
+  );
 }
 
 function withoutInfinities(text: string): string {
-  return outsideTexts(text, (part) => part.replace(/-?Infinity|NaN/g, 'null'), (part) => part);
+  return outsideTexts(
+    text,
+    (part) => part.replace(/-?Infinity|NaN/g, 'null'),
+    (part) => part,
+  );
 }
 
 /** Maps what stands outside and inside of quotes. */

@@ -24,7 +24,11 @@ export interface NamedArguments {
 }
 
 /** Adds a layer's nodes for one call; returns its output tensors with their masks. */
-export type LayerReader = (context: LayerContext, inputs: readonly KerasTensor[], named: NamedArguments) => KerasTensor[];
+export type LayerReader = (
+  context: LayerContext,
+  inputs: readonly KerasTensor[],
+  named: NamedArguments,
+) => KerasTensor[];
 
 /** Refuses a layer by name, saying what to do. */
 export function refuseLayer({ layer, name }: Pick<LayerContext, 'layer' | 'name'>, what: string, hint?: string): never {
@@ -41,7 +45,9 @@ export function only(context: LayerContext, inputs: readonly KerasTensor[]): Ker
 
 export function numberIn(context: LayerContext, key: string, otherwise?: number): number {
   const value = context.layer.config[key] ?? otherwise;
-  return typeof value === 'number' && Number.isFinite(value) ? value : refuseLayer(context, `option "${key}" is no number`);
+  return typeof value === 'number' && Number.isFinite(value)
+    ? value
+    : refuseLayer(context, `option "${key}" is no number`);
 }
 
 export function flagIn({ layer }: Pick<LayerContext, 'layer'>, key: string, otherwise = false): boolean {
@@ -53,15 +59,22 @@ export function flagIn({ layer }: Pick<LayerContext, 'layer'>, key: string, othe
 export function single(context: LayerContext, key: string, otherwise?: number): number {
   const value = context.layer.config[key] ?? otherwise;
   const first = Array.isArray(value) && value.length === 1 ? value[0] : value;
-  return typeof first === 'number' && Number.isInteger(first) ? first : refuseLayer(context, `option "${key}" is no whole number`);
+  return typeof first === 'number' && Number.isInteger(first)
+    ? first
+    : refuseLayer(context, `option "${key}" is no whole number`);
 }
 
 export function configOf(value: unknown, context: LayerContext, key: string): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : refuseLayer(context, `option "${key}" is malformed`);
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Json)
+    : refuseLayer(context, `option "${key}" is malformed`);
 }
 
 /** Rows and columns exchanged: Keras' [inputs, outputs] becomes [outputs, inputs]. */
-export function transposed({ shape, data }: { shape: readonly number[]; data: Float32Array }): { shape: number[]; data: Float32Array } {
+export function transposed({ shape, data }: { shape: readonly number[]; data: Float32Array }): {
+  shape: number[];
+  data: Float32Array;
+} {
   const [rows, columns] = [shape[0]!, data.length / shape[0]!];
   const out = new Float32Array(data.length);
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = data[r * columns + c]!;
@@ -69,7 +82,12 @@ export function transposed({ shape, data }: { shape: readonly number[]; data: Fl
 }
 
 /** Fails where an array read from the file has another shape than the configuration says. */
-export function checkShape(context: LayerContext, what: string, shape: readonly number[], expected: readonly number[]): void {
+export function checkShape(
+  context: LayerContext,
+  what: string,
+  shape: readonly number[],
+  expected: readonly number[],
+): void {
   if (shape.length === expected.length && shape.every((n, i) => n === expected[i])) return;
   fail('MODEL_SHAPE', `weight "${what}" of layer "${context.name}" does not fit its configuration`, {
     place: `${context.name}/${what}`,

@@ -145,10 +145,17 @@ export class NumberedSupply implements Supply {
   parts(layers: readonly LayerConfig[], kind: 'layers' | 'cells' = 'layers'): (index: number) => Supply {
     const { weights } = this;
     const folders = kind === 'cells' ? ['cells'] : ['layers', '_layer_checkpoint_dependencies'];
-    const folder = folders.map((name) => (this.path === '' ? name : `${this.path}/${name}`)).find((path) => weights.hasGroup(path));
+    const folder = folders
+      .map((name) => (this.path === '' ? name : `${this.path}/${name}`))
+      .find((path) => weights.hasGroup(path));
     if (folder === undefined) return () => new NumberedSupply(this.weights, `${this.path}/${folders[0]}`);
     const keys = weights.file.names(folder);
-    const named = new Map(keys.map((key) => [weights.hasGroup(`${folder}/${key}/vars`) ? weights.file.text(`${folder}/${key}/vars`, 'name') : undefined, key]));
+    const named = new Map(
+      keys.map((key) => [
+        weights.hasGroup(`${folder}/${key}/vars`) ? weights.file.text(`${folder}/${key}/vars`, 'name') : undefined,
+        key,
+      ]),
+    );
     const counted = countedKeys(layers);
     return (index) => {
       const { name } = layers[index]!;

@@ -50,6 +50,12 @@ export class WasmEngine implements Engine {
   private examine(): string | undefined {
     if (!host) return 'there is no WebAssembly';
     if (!host.validate(this.binary())) return `WebAssembly lacks ${this.name} instructions`;
+    try {
+      this.module ??= new host.Module(this.binary());
+    } catch (error) {
+      // A page's content security policy may forbid it.
+      return String(error);
+    }
     return this.probe(this);
   }
 

@@ -1,15 +1,16 @@
 import { type Cell, type CellOptions, type CellWeight, cells } from '../../cells/index.ts';
+import { showValue } from '../../errors/index.ts';
 import type { OpContext, OpDefinition, ValueType } from '../context.ts';
 import type { Model, Node } from '../types.ts';
 
 /** The cell of a recurrent node and the options its attributes and weights give. */
 export function cellOf(context: OpContext): { cell: Cell; options: CellOptions } {
   const { node } = context;
-  const cell = cells.get(String(node.attributes.cell));
+  const cell = typeof node.attributes.cell === 'string' ? cells.get(node.attributes.cell) : undefined;
   if (!cell) {
     context.refuse('MODEL_UNSUPPORTED', 'unknown cell', {
       expected: [...cells.keys()].join(' | '),
-      found: JSON.stringify(node.attributes.cell) ?? 'nothing',
+      found: showValue(node.attributes.cell),
     });
   }
   const units = context.whole('units', 1, 1 << 16);

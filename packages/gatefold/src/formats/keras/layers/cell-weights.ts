@@ -55,9 +55,17 @@ function vector(data: Float32Array, order: readonly number[], units: number): St
  * Reads a cell's weights in Keras' order (kernel, recurrent_kernel, bias) and names them. CuDNN layouts are told by
  * their double bias.
  */
-export function cellWeights(context: LayerContext, { cell, units, features, resetAfter, useBias }: CellShape): Record<string, string> {
+export function cellWeights(
+  context: LayerContext,
+  { cell, units, features, resetAfter, useBias }: CellShape,
+): Record<string, string> {
   const { builder, name, supply } = context;
-  const names = { W: `${name}/W`, U: `${name}/U`, ...(useBias ? { b: `${name}/b` } : {}), ...(useBias && resetAfter ? { bR: `${name}/bR` } : {}) };
+  const names = {
+    W: `${name}/W`,
+    U: `${name}/U`,
+    ...(useBias ? { b: `${name}/b` } : {}),
+    ...(useBias && resetAfter ? { bR: `${name}/bR` } : {}),
+  };
   if (Object.hasOwn(builder.weights, names.W)) return names;
   const order = gateOrder[cell];
   const all = order.length * units;
@@ -67,7 +75,8 @@ export function cellWeights(context: LayerContext, { cell, units, features, rese
   checkShape(context, 'recurrent_kernel', recurrent.shape, [units, all]);
   const bias = useBias ? supply.take('bias') : undefined;
   const double = bias?.shape.length === 1 && bias.data.length === 2 * all;
-  if (double && cell === 'gru' && !resetAfter) refuseLayer(context, 'CuDNN weights in a GRU that resets before the product', 'set reset_after=True');
+  if (double && cell === 'gru' && !resetAfter)
+    refuseLayer(context, 'CuDNN weights in a GRU that resets before the product', 'set reset_after=True');
   const convert = double ? cudnnMatrix : matrix;
   builder.weight(names.W, () => convert(kernel, order, units));
   builder.weight(names.U, () => convert(recurrent, order, units));

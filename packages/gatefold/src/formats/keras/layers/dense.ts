@@ -1,6 +1,16 @@
 import { sizeOf } from '@gatefold/runtime';
 import { applyActivation } from '../activations.ts';
-import { checkShape, flagIn, type LayerContext, type LayerReader, numberIn, only, refuseLayer, single, transposed } from '../layer.ts';
+import {
+  checkShape,
+  flagIn,
+  type LayerContext,
+  type LayerReader,
+  numberIn,
+  only,
+  refuseLayer,
+  single,
+  transposed,
+} from '../layer.ts';
 
 /** A bias of the layer where it has one; the order of calls is the order of the file. */
 function biasWeight(context: LayerContext, units: number): Record<string, string> {
@@ -52,7 +62,8 @@ interface Window {
 /** Window options of convolutions and pools; `same` splits its padding as TensorFlow does, the larger half right. */
 export function windowOf(context: LayerContext, value: string, sizeKey: string): Window {
   const { layer, builder } = context;
-  if ((layer.config.data_format ?? 'channels_last') !== 'channels_last') refuseLayer(context, 'channels come first', 'use channels_last');
+  if ((layer.config.data_format ?? 'channels_last') !== 'channels_last')
+    refuseLayer(context, 'channels come first', 'use channels_last');
   const size = single(context, sizeKey);
   const strides = layer.config.strides ?? (sizeKey === 'pool_size' ? size : 1);
   const stride = Array.isArray(strides) ? Number(strides[0]) : Number(strides);
@@ -64,7 +75,11 @@ export function windowOf(context: LayerContext, value: string, sizeKey: string):
   if (mode !== 'same') refuseLayer(context, `padding ${JSON.stringify(mode)}`);
   const steps = builder.steps(value);
   if (steps === undefined && stride > 1) {
-    refuseLayer(context, 'padding "same" with strides depends on the number of steps', 'give the model a fixed number of steps');
+    refuseLayer(
+      context,
+      'padding "same" with strides depends on the number of steps',
+      'give the model a fixed number of steps',
+    );
   }
   const total = steps === undefined ? reach - 1 : Math.max(0, (Math.ceil(steps / stride) - 1) * stride + reach - steps);
   const left = Math.floor(total / 2);
@@ -72,7 +87,10 @@ export function windowOf(context: LayerContext, value: string, sizeKey: string):
 }
 
 /** Keras' [size, inputs/groups, outputs] as [outputs, size·inputs/groups]. */
-function convolutionKernel({ shape, data }: { shape: readonly number[]; data: Float32Array }): { shape: number[]; data: Float32Array } {
+function convolutionKernel({ shape, data }: { shape: readonly number[]; data: Float32Array }): {
+  shape: number[];
+  data: Float32Array;
+} {
   return transposed({ shape: [shape[0]! * shape[1]!, shape[2]!], data });
 }
 
@@ -129,7 +147,13 @@ const separableConv1d: LayerReader = (context, inputs) => {
     return convolutionKernel(stored);
   });
   const bias = biasWeight(context, filters);
-  const inner = builder.add('conv1d', `${name}/depthwise`, { x: x.value }, { ...window, groups: features }, { kernel: depthwise }).y!;
+  const inner = builder.add(
+    'conv1d',
+    `${name}/depthwise`,
+    { x: x.value },
+    { ...window, groups: features },
+    { kernel: depthwise },
+  ).y!;
   const y = builder.add('dense', name, { x: inner }, {}, { kernel, ...bias }).y!;
   return [applyActivation(context, { value: y }, layer.config.activation)];
 };

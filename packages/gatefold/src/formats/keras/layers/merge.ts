@@ -33,7 +33,8 @@ function elementwise(fn: string, average = false): LayerReader {
     const [first, ...rest] = broadcast(context, inputs);
     let value = first!;
     for (const b of rest) value = builder.add('binary', name, { a: value, b }, { function: fn }).y!;
-    if (average) value = builder.add('unary', `${name}/mean`, { x: value }, { function: ['affine', 1 / inputs.length, 0] }).y!;
+    if (average)
+      value = builder.add('unary', `${name}/mean`, { x: value }, { function: ['affine', 1 / inputs.length, 0] }).y!;
     return [{ value, mask: joinMasks(context, inputs) }];
   };
 }
@@ -51,7 +52,9 @@ const concatenate: LayerReader = (context, inputs) => {
   const axis = Number(layer.config.axis ?? -1);
   if (inputs.every(({ truth }) => truth)) {
     if (axis === -1) return joinTruths(context, inputs, { tensors: {}, constants: [] });
-    const masks = inputs.map((tensor) => stepMask(context, tensor) ?? refuseLayer(context, 'joins a mask that is always true'));
+    const masks = inputs.map(
+      (tensor) => stepMask(context, tensor) ?? refuseLayer(context, 'joins a mask that is always true'),
+    );
     return [{ value: '', truth: { masks: [joinSteps(context, masks, name)], always: false } }];
   }
   const rank = 1 + (builder.isSequence(inputs[0]!.value) ? 1 : 0) + builder.type(inputs[0]!.value).shape.length;
@@ -60,9 +63,13 @@ const concatenate: LayerReader = (context, inputs) => {
     const value = builder.add('concat', name, list(inputs.map((tensor) => tensor.value))).y!;
     return [{ value, mask: joinMasks(context, inputs) }];
   }
-  if (rank !== 3 || (axis !== 1 && axis !== -2)) return refuseLayer(context, `axis ${axis}`, 'concatenate along steps or features');
+  if (rank !== 3 || (axis !== 1 && axis !== -2))
+    return refuseLayer(context, `axis ${axis}`, 'concatenate along steps or features');
   const join = (values: readonly string[], what: string) => joinSteps(context, values, what);
-  const value = join(inputs.map((tensor) => tensor.value), name);
+  const value = join(
+    inputs.map((tensor) => tensor.value),
+    name,
+  );
   if (inputs.every(({ mask }) => mask === undefined)) return [{ value }];
   // A sequence without mask counts everywhere: 0·x + 1 of its first feature.
   const masks = inputs.map((tensor) => {

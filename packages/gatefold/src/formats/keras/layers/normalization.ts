@@ -7,7 +7,8 @@ function checkAxis(context: LayerContext, x: KerasTensor): number {
   const value = layer.config.axis ?? -1;
   const axis = Array.isArray(value) && value.length === 1 ? value[0] : value;
   const rank = 1 + (builder.isSequence(x.value) ? 1 : 0) + builder.type(x.value).shape.length;
-  if (axis !== -1 && axis !== rank - 1) refuseLayer(context, `normalizes over axis ${JSON.stringify(value)}`, 'normalize the last axis');
+  if (axis !== -1 && axis !== rank - 1)
+    refuseLayer(context, `normalizes over axis ${JSON.stringify(value)}`, 'normalize the last axis');
   return builder.type(x.value).shape.at(-1)!;
 }
 
@@ -50,7 +51,12 @@ const batchNormalization: LayerReader = (context, inputs) => {
     builder.weight(scaleName, () => ({ shape: [width], data: Float32Array.from(factor) }));
     builder.weight(`${name}/shift`, () => ({ shape: [width], data: Float32Array.from(shift) }));
   }
-  return [{ ...x, value: builder.add('scaleShift', name, { x: x.value }, {}, { scale: scaleName, shift: `${name}/shift` }).y! }];
+  return [
+    {
+      ...x,
+      value: builder.add('scaleShift', name, { x: x.value }, {}, { scale: scaleName, shift: `${name}/shift` }).y!,
+    },
+  ];
 };
 
 const layerNormalization: LayerReader = (context, inputs, named) => {
@@ -63,12 +69,20 @@ const layerNormalization: LayerReader = (context, inputs, named) => {
     const flat = builder.add('reshape', `${name}/flat`, { x: x.value }, { shape: [steps * width] }).y!;
     const inner = { ...context, layer: { ...layer, config: { ...layer.config, axis: -1 } } };
     const [y] = layerNormalization(inner, [{ value: flat }], named);
-    return [{ ...x, value: builder.add('reshape', `${name}/steps`, { x: y!.value }, { shape: [steps, width], time: true }).y! }];
+    return [
+      {
+        ...x,
+        value: builder.add('reshape', `${name}/steps`, { x: y!.value }, { shape: [steps, width], time: true }).y!,
+      },
+    ];
   }
   const width = checkAxis(context, x);
   if (flagIn(context, 'rms_scaling')) refuseLayer(context, 'rms_scaling', 'use RMSNormalization');
   const weights: Record<string, string> = {};
-  for (const [flag, role] of [['scale', 'gamma'], ['center', 'beta']] as const) {
+  for (const [flag, role] of [
+    ['scale', 'gamma'],
+    ['center', 'beta'],
+  ] as const) {
     if (flagIn(context, flag, true)) {
       weights[role] = builder.weight(`${name}/${role}`, () => ({ shape: [width], data: vector(context, role, width) }));
     }
@@ -101,12 +115,22 @@ function listed(value: unknown, width: number): number[] | undefined {
   return flat.length === width ? (flat as number[]) : undefined;
 }
 
-function scaleAndShift(context: LayerContext, x: KerasTensor, make: () => { scale: number[]; shift: number[] }): KerasTensor[] {
+function scaleAndShift(
+  context: LayerContext,
+  x: KerasTensor,
+  make: () => { scale: number[]; shift: number[] },
+): KerasTensor[] {
   const { builder, name } = context;
   const made = Object.hasOwn(builder.weights, `${name}/scale`) ? undefined : make();
   const weights = {
-    scale: builder.weight(`${name}/scale`, () => ({ shape: [made!.scale.length], data: Float32Array.from(made!.scale) })),
-    shift: builder.weight(`${name}/shift`, () => ({ shape: [made!.shift.length], data: Float32Array.from(made!.shift) })),
+    scale: builder.weight(`${name}/scale`, () => ({
+      shape: [made!.scale.length],
+      data: Float32Array.from(made!.scale),
+    })),
+    shift: builder.weight(`${name}/shift`, () => ({
+      shape: [made!.shift.length],
+      data: Float32Array.from(made!.shift),
+    })),
   };
   return [{ ...x, value: builder.add('scaleShift', name, { x: x.value }, {}, weights).y! }];
 }

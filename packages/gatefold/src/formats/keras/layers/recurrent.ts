@@ -2,7 +2,16 @@ import { type AttributeValue, sizeOf } from '@gatefold/runtime';
 import { cellActivation } from '../activations.ts';
 import { activationAttribute, type KerasTensor } from '../builder.ts';
 import { layerConfig } from '../config.ts';
-import { configOf, flagIn, type LayerContext, type LayerReader, type NamedArguments, only, refuseLayer, single } from '../layer.ts';
+import {
+  configOf,
+  flagIn,
+  type LayerContext,
+  type LayerReader,
+  type NamedArguments,
+  only,
+  refuseLayer,
+  single,
+} from '../layer.ts';
 import { cellWeights } from './cell-weights.ts';
 import { stepMask } from './truth.ts';
 
@@ -30,29 +39,44 @@ interface Run {
 function addCell(context: LayerContext, x: string, run: Run): { y: string; states: string[] } {
   const { builder, layer, name, kerasMajor } = context;
   const { config, className } = layer;
-  const cell = cellClasses[className] ?? refuseLayer(context, `cell "${className}" is not known`, 'known: LSTMCell, GRUCell, SimpleRNNCell');
+  const cell =
+    cellClasses[className] ??
+    refuseLayer(context, `cell "${className}" is not known`, 'known: LSTMCell, GRUCell, SimpleRNNCell');
   const cudnn = className.startsWith('CuDNN');
   const units = single(context, 'units', config.output_dim as number | undefined);
-  if (config.inner_activation !== undefined) refuseLayer(context, 'is of Keras 1', 'load and save it with Keras 2 first');
+  if (config.inner_activation !== undefined)
+    refuseLayer(context, 'is of Keras 1', 'load and save it with Keras 2 first');
   if (flagIn(context, 'time_major')) refuseLayer(context, 'time comes first', 'use time_major=False');
   // Keras 2's plain GRU had no reset_after option before 2.2; the CuDNN form always resets after.
   const resetAfter = cell === 'gru' && (cudnn || flagIn(context, 'reset_after', kerasMajor >= 3));
   const features = sizeOf(builder.type(x).shape);
-  const weights = cellWeights(context, { cell, units, features, resetAfter, useBias: cudnn || flagIn(context, 'use_bias', true) });
+  const weights = cellWeights(context, {
+    cell,
+    units,
+    features,
+    resetAfter,
+    useBias: cudnn || flagIn(context, 'use_bias', true),
+  });
   const attributes: Record<string, AttributeValue> = {
     cell,
     units,
     activation: activationAttribute(cellActivation(context, cudnn ? 'tanh' : (config.activation ?? 'tanh'))),
     ...(cell === 'rnn'
       ? {}
-      : { recurrentActivation: activationAttribute(cellActivation(context, cudnn ? 'sigmoid' : (config.recurrent_activation ?? 'sigmoid'))) }),
+      : {
+          recurrentActivation: activationAttribute(
+            cellActivation(context, cudnn ? 'sigmoid' : (config.recurrent_activation ?? 'sigmoid')),
+          ),
+        }),
     ...(resetAfter ? { resetAfter } : {}),
     ...(run.backward ? { direction: 'backward' } : {}),
     ...(run.stateful ? { stateful: true } : {}),
     ...(run.mask !== undefined && run.zeroOutputForMask ? { zeroOutputForMask: true } : {}),
   };
   const stateNames = cell === 'lstm' ? ['h', 'c'] : ['h'];
-  const initial = Object.fromEntries(stateNames.flatMap((state, i) => (run.initial[i] === undefined ? [] : [[state, run.initial[i]!]])));
+  const initial = Object.fromEntries(
+    stateNames.flatMap((state, i) => (run.initial[i] === undefined ? [] : [[state, run.initial[i]!]])),
+  );
   const inputs = { x, ...(run.mask === undefined ? {} : { mask: run.mask }), ...initial };
   const out = builder.add('recurrent', name, inputs, attributes, weights, ['y', ...stateNames]);
   return { y: out.y!, states: stateNames.map((state) => out[state]!) };
@@ -87,7 +111,13 @@ function runLayer(
   let at = x.value;
   let h = at;
   for (const cell of cellsOf(context)) {
-    const out = addCell(cell, at, { backward, mask, initial: initial.slice(states.length), stateful, zeroOutputForMask });
+    const out = addCell(cell, at, {
+      backward,
+      mask,
+      initial: initial.slice(states.length),
+      stateful,
+      zeroOutputForMask,
+    });
     at = out.y;
     h = out.states[0]!;
     states.push(...out.states);
@@ -144,7 +174,10 @@ function direction(context: LayerContext, which: 'forward' | 'backward'): LayerC
   const own =
     which === 'backward' && stored
       ? layerConfig(configOf(stored, context, 'backward_layer'), `${context.name}.backward_layer`)
-      : { ...inner, config: { ...inner.config, go_backwards: (inner.config.go_backwards === true) !== (which === 'backward') } };
+      : {
+          ...inner,
+          config: { ...inner.config, go_backwards: (inner.config.go_backwards === true) !== (which === 'backward') },
+        };
   return { ...context, layer: own, name: `${context.name}/${which}`, supply: context.supply.part(`${which}_layer`) };
 }
 
@@ -161,7 +194,11 @@ const bidirectional: LayerReader = (context, inputs, { tensors }) => {
   const b = runLayer(backward, x, initial.slice(half), mask, sequences);
   const left = sequences ? a.sequence('processed') : a.last();
   // The wrapper reverses what its backward layer gives, in whatever direction that ran.
-  const right = !sequences ? b.last() : b.backward ? b.sequence('input') : builder.add('reverse', `${name}/flip`, { x: b.sequence('input') }).y!;
+  const right = !sequences
+    ? b.last()
+    : b.backward
+      ? b.sequence('input')
+      : builder.add('reverse', `${name}/flip`, { x: b.sequence('input') }).y!;
   const states = flagIn(forward, 'return_state') ? [...a.states, ...b.states].map((value) => ({ value })) : [];
   const keptMask = sequences ? (mask ?? x.mask) : undefined;
   const mode = layer.config.merge_mode === undefined ? 'concat' : layer.config.merge_mode;

@@ -5,7 +5,8 @@ import { type LayerReader, only, refuseLayer, single } from '../layer.ts';
 function pair(value: unknown): [number, number] | undefined {
   if (typeof value === 'number') return [value, value];
   const list = Array.isArray(value) && value.length === 1 && Array.isArray(value[0]) ? value[0] : value;
-  if (Array.isArray(list) && list.length === 2 && list.every((n) => Number.isInteger(n))) return list as [number, number];
+  if (Array.isArray(list) && list.length === 2 && list.every((n) => Number.isInteger(n)))
+    return list as [number, number];
   return undefined;
 }
 
@@ -15,7 +16,8 @@ const flatten: LayerReader = (context, inputs) => {
   const { shape } = builder.type(x.value);
   if (!builder.isSequence(x.value) && shape.length === 1) return [{ value: x.value }];
   const steps = builder.isSequence(x.value) ? builder.steps(x.value) : 1;
-  if (steps === undefined) refuseLayer(context, 'flattens an open number of steps', 'give the model a fixed number of steps');
+  if (steps === undefined)
+    refuseLayer(context, 'flattens an open number of steps', 'give the model a fixed number of steps');
   return [{ value: builder.add('reshape', name, { x: x.value }, { shape: [sizeOf(shape) * steps] }).y! }];
 };
 
@@ -31,12 +33,14 @@ const reshape: LayerReader = (context, inputs) => {
   const steps = timed ? builder.steps(x.value) : 1;
   const sizes = target as number[];
   const rest = sizes.slice(1);
-  const keepsSteps = timed && rest.every((n) => n > 0) && sizeOf(rest) === sizeOf(shape) && (sizes[0] === -1 || sizes[0] === steps);
+  const keepsSteps =
+    timed && rest.every((n) => n > 0) && sizeOf(rest) === sizeOf(shape) && (sizes[0] === -1 || sizes[0] === steps);
   if (keepsSteps) {
     const inner = rest.length === 0 ? [1] : rest;
     return [{ value: builder.add('reshape', name, { x: x.value }, { shape: inner, keepTime: true }).y! }];
   }
-  if (steps === undefined) return refuseLayer(context, 'reshapes an open number of steps', 'give the model a fixed number of steps');
+  if (steps === undefined)
+    return refuseLayer(context, 'reshapes an open number of steps', 'give the model a fixed number of steps');
   const total = sizeOf(shape) * steps;
   const known = sizes.filter((n) => n > 0).reduce((a, b) => a * b, 1);
   const full = sizes.map((n) => (n > 0 ? n : total / known));
@@ -56,24 +60,34 @@ const permute: LayerReader = (context, inputs) => {
 
 const repeatVector: LayerReader = (context, inputs) => {
   const { builder, name } = context;
-  return [{ value: builder.add('repeat', name, { x: only(context, inputs).value }, { times: single(context, 'n') }).y! }];
+  return [
+    { value: builder.add('repeat', name, { x: only(context, inputs).value }, { times: single(context, 'n') }).y! },
+  ];
 };
 
 const upSampling1d: LayerReader = (context, inputs) => {
   const { builder, name } = context;
-  return [{ value: builder.add('repeat', name, { x: only(context, inputs).value }, { times: single(context, 'size', 2) }).y! }];
+  return [
+    {
+      value: builder.add('repeat', name, { x: only(context, inputs).value }, { times: single(context, 'size', 2) }).y!,
+    },
+  ];
 };
 
 const zeroPadding1d: LayerReader = (context, inputs) => {
   const { builder, name, layer } = context;
-  const [left, right] = pair(layer.config.padding) ?? refuseLayer(context, `padding ${JSON.stringify(layer.config.padding)}`);
+  const [left, right] =
+    pair(layer.config.padding) ?? refuseLayer(context, `padding ${JSON.stringify(layer.config.padding)}`);
   return [{ value: builder.add('pad', name, { x: only(context, inputs).value }, { left, right }).y! }];
 };
 
 const cropping1d: LayerReader = (context, inputs) => {
   const { builder, name, layer } = context;
-  const [left, right] = pair(layer.config.cropping) ?? refuseLayer(context, `cropping ${JSON.stringify(layer.config.cropping)}`);
-  return [{ value: builder.add('pad', name, { x: only(context, inputs).value }, { left: 0 - left, right: 0 - right }).y! }];
+  const [left, right] =
+    pair(layer.config.cropping) ?? refuseLayer(context, `cropping ${JSON.stringify(layer.config.cropping)}`);
+  return [
+    { value: builder.add('pad', name, { x: only(context, inputs).value }, { left: 0 - left, right: 0 - right }).y! },
+  ];
 };
 
 export const shapeLayers: Readonly<Record<string, LayerReader>> = {

@@ -10,7 +10,9 @@ const identity: LayerReader = (context, inputs) => [only(context, inputs)];
 
 function unary(context: LayerContext, x: KerasTensor, activation: Activation): KerasTensor[] {
   const { builder, name } = context;
-  return [{ ...x, value: builder.add('unary', name, { x: x.value }, { function: activationAttribute(activation) }).y! }];
+  return [
+    { ...x, value: builder.add('unary', name, { x: x.value }, { function: activationAttribute(activation) }).y! },
+  ];
 }
 
 const activation: LayerReader = (context, inputs) => [
@@ -22,7 +24,8 @@ function optionNumber(context: LayerContext, keys: readonly string[], otherwise:
   for (const key of keys) {
     const value = context.layer.config[key];
     if (typeof value === 'number' && Number.isFinite(value)) return value;
-    if (typeof value === 'object' && value !== null && 'value' in value && typeof value.value === 'number') return value.value;
+    if (typeof value === 'object' && value !== null && 'value' in value && typeof value.value === 'number')
+      return value.value;
     if (value !== undefined && value !== null) refuseLayer(context, `option "${key}" is no number`);
   }
   return otherwise;
@@ -37,9 +40,15 @@ const relu: LayerReader = (context, inputs) =>
   ]);
 
 const leakyRelu: LayerReader = (context, inputs) =>
-  unary(context, only(context, inputs), ['relu', optionNumber(context, ['negative_slope', 'alpha'], 0.3), Number.POSITIVE_INFINITY, 0]);
+  unary(context, only(context, inputs), [
+    'relu',
+    optionNumber(context, ['negative_slope', 'alpha'], 0.3),
+    Number.POSITIVE_INFINITY,
+    0,
+  ]);
 
-const elu: LayerReader = (context, inputs) => unary(context, only(context, inputs), ['elu', optionNumber(context, ['alpha'], 1)]);
+const elu: LayerReader = (context, inputs) =>
+  unary(context, only(context, inputs), ['elu', optionNumber(context, ['alpha'], 1)]);
 
 const thresholdedRelu: LayerReader = (context, inputs) =>
   unary(context, only(context, inputs), ['relu', 0, Number.POSITIVE_INFINITY, optionNumber(context, ['theta'], 1)]);
@@ -48,7 +57,8 @@ const softmax: LayerReader = (context, inputs) => {
   const x = only(context, inputs);
   const axis = context.layer.config.axis ?? -1;
   const rank = 1 + (context.builder.isSequence(x.value) ? 1 : 0) + context.builder.type(x.value).shape.length;
-  if (axis !== -1 && axis !== rank - 1) refuseLayer(context, `softmax over axis ${JSON.stringify(axis)}`, 'apply it to the last axis');
+  if (axis !== -1 && axis !== rank - 1)
+    refuseLayer(context, `softmax over axis ${JSON.stringify(axis)}`, 'apply it to the last axis');
   if (x.mask !== undefined) refuseLayer(context, 'softmax over masked values');
   return [{ value: context.builder.add('softmax', context.name, { x: x.value }).y! }];
 };
@@ -65,7 +75,8 @@ const prelu: LayerReader = (context, inputs) => {
   if (slopes === width) return [{ ...x, value: builder.add('prelu', name, { x: x.value }, {}, { slope }).y! }];
   // A slope of its own for every step: the steps are laid side by side for it.
   const steps = builder.steps(x.value);
-  if (steps === undefined || slopes !== steps * width) return refuseLayer(context, 'its slopes do not fit', 'use PReLU(shared_axes=[1])');
+  if (steps === undefined || slopes !== steps * width)
+    return refuseLayer(context, 'its slopes do not fit', 'use PReLU(shared_axes=[1])');
   const flat = builder.add('reshape', `${name}/flat`, { x: x.value }, { shape: [slopes] }).y!;
   const y = builder.add('prelu', name, { x: flat }, {}, { slope }).y!;
   return [{ ...x, value: builder.add('reshape', `${name}/steps`, { x: y }, { shape: [steps, width], time: true }).y! }];
@@ -93,11 +104,25 @@ function globalPool(fn: 'max' | 'mean'): LayerReader {
     const x = only(context, inputs);
     const mask = fn === 'mean' && x.mask !== undefined ? { mask: x.mask } : {};
     const value = builder.add('reduceTime', name, { x: x.value, ...mask }, { function: fn }).y!;
-    return [{ value: flagIn(context, 'keepdims') ? builder.add('repeat', `${name}/keep`, { x: value }, { times: 1 }).y! : value }];
+    return [
+      {
+        value: flagIn(context, 'keepdims')
+          ? builder.add('repeat', `${name}/keep`, { x: value }, { times: 1 }).y!
+          : value,
+      },
+    ];
   };
 }
 
-const identities = ['Dropout', 'SpatialDropout1D', 'GaussianDropout', 'GaussianNoise', 'AlphaDropout', 'ActivityRegularization', 'Identity'];
+const identities = [
+  'Dropout',
+  'SpatialDropout1D',
+  'GaussianDropout',
+  'GaussianNoise',
+  'AlphaDropout',
+  'ActivityRegularization',
+  'Identity',
+];
 
 export const simpleLayers: Readonly<Record<string, LayerReader>> = {
   ...Object.fromEntries(identities.map((name) => [name, identity])),

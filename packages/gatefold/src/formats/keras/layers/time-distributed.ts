@@ -1,12 +1,30 @@
 import { sizeOf } from '@gatefold/runtime';
-import { isModelClass, layerConfig, modelConfig, type LayerConfig } from '../config.ts';
+import { isModelClass, type LayerConfig, layerConfig, modelConfig } from '../config.ts';
 import { configOf, type LayerContext, type LayerReader, only, refuseLayer } from '../layer.ts';
 
 /** Layers that treat every row of features alone, so that wrapping them changes nothing. */
 const rowwise = new Set([
-  'Dense', 'Activation', 'ReLU', 'LeakyReLU', 'ELU', 'ThresholdedReLU', 'PReLU', 'Softmax', 'Dropout', 'GaussianDropout',
-  'GaussianNoise', 'AlphaDropout', 'ActivityRegularization', 'Identity', 'BatchNormalization', 'LayerNormalization',
-  'RMSNormalization', 'UnitNormalization', 'Rescaling', 'Normalization', 'InputLayer',
+  'Dense',
+  'Activation',
+  'ReLU',
+  'LeakyReLU',
+  'ELU',
+  'ThresholdedReLU',
+  'PReLU',
+  'Softmax',
+  'Dropout',
+  'GaussianDropout',
+  'GaussianNoise',
+  'AlphaDropout',
+  'ActivityRegularization',
+  'Identity',
+  'BatchNormalization',
+  'LayerNormalization',
+  'RMSNormalization',
+  'UnitNormalization',
+  'Rescaling',
+  'Normalization',
+  'InputLayer',
 ]);
 
 function isRowwise(layer: LayerConfig, place: string): boolean {
@@ -19,7 +37,8 @@ function reshapeSteps(context: LayerContext, value: string, inner: LayerConfig):
   const { builder, name } = context;
   const size = sizeOf(builder.type(value).shape);
   const target = inner.className === 'Flatten' ? [size] : inner.config.target_shape;
-  if (!Array.isArray(target) || !target.every((n) => Number.isInteger(n))) return refuseLayer(context, 'a reshape without a target shape');
+  if (!Array.isArray(target) || !target.every((n) => Number.isInteger(n)))
+    return refuseLayer(context, 'a reshape without a target shape');
   const known = (target as number[]).filter((n) => n > 0).reduce((a, b) => a * b, 1);
   const shape = (target as number[]).map((n) => (n > 0 ? n : size / known));
   return builder.add('reshape', name, { x: value }, { shape, keepTime: true }).y!;
@@ -33,7 +52,11 @@ export const timeDistributed: LayerReader = (context, inputs, named) => {
     return [{ value: reshapeSteps(context, x.value, inner), mask: x.mask }];
   }
   if (!isRowwise(inner, context.name)) {
-    return refuseLayer(context, `applies ${inner.className} to every step`, 'only layers without time of their own can be wrapped');
+    return refuseLayer(
+      context,
+      `applies ${inner.className} to every step`,
+      'only layers without time of their own can be wrapped',
+    );
   }
   const [y, ...rest] = context.read({ ...context, layer: inner, supply: context.supply.part('layer') }, inputs, named);
   return [{ value: y!.value, mask: x.mask }, ...rest];

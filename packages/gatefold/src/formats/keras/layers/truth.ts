@@ -17,7 +17,9 @@ export function stepMask(context: LayerContext, tensor: KerasTensor): string | u
   return rest.reduce((a, b) => builder.add('binary', `${name}/mask`, { a, b }, { function: 'maximum' }).y!, first);
 }
 
-const truth = (masks: readonly string[], always = false): KerasTensor[] => [{ value: '', truth: { masks: [...new Set(masks)], always } }];
+const truth = (masks: readonly string[], always = false): KerasTensor[] => [
+  { value: '', truth: { masks: [...new Set(masks)], always } },
+];
 
 const notEqual: LayerReader = (context, inputs, { constants }) => {
   const value = constants.find((constant) => typeof constant === 'number');
@@ -36,7 +38,10 @@ const same: LayerReader = (context, inputs) => {
 
 export const joinTruths: LayerReader = (context, inputs) => {
   const all = inputs.map((tensor) => truthOf(context, tensor));
-  return truth(all.flatMap(({ masks }) => masks), all.some(({ always }) => always));
+  return truth(
+    all.flatMap(({ masks }) => masks),
+    all.some(({ always }) => always),
+  );
 };
 
 export const truthLayers: Readonly<Record<string, LayerReader>> = {
