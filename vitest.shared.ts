@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
 const source = (path: string) => fileURLToPath(new URL(`packages/${path}`, import.meta.url));
@@ -9,3 +10,6 @@ export const alias = [
   { find: /^gatefold\/node$/, replacement: source('gatefold/src/node/index.ts') },
   { find: /^gatefold$/, replacement: source('gatefold/src/index.ts') },
 ];
+
+/** vitest leaves one core free, which on two cores is half of them. */
+export const maxWorkers = Math.max(2, availableParallelism() - 1);

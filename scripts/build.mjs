@@ -40,6 +40,7 @@ const steps = [
     outputs: () => packages.flatMap(sourcesOf).map((file) => outputOf(file, '.js')),
     run() {
       removeOrphans();
+      forgetIncomplete();
       node('node_modules/typescript/bin/tsc', '-b', ...packages, '--pretty', String(process.stdout.isTTY ?? false));
       linkCommand();
     },
@@ -66,6 +67,14 @@ function removeOrphans() {
   const wanted = new Set(sources.flatMap((file) => [outputOf(file, '.js'), outputOf(file, '.d.ts')]));
   for (const file of packages.flatMap((folder) => filesUnder(`${folder}/dist`))) {
     if (/\.(js|d\.ts)$/.test(file) && !wanted.has(file)) rmSync(at(file));
+  }
+}
+
+/** tsc trusts its own notes and would not notice that an output is gone. */
+function forgetIncomplete() {
+  for (const folder of packages) {
+    const isComplete = sourcesOf(folder).every((file) => existsSync(at(outputOf(file, '.js'))));
+    if (!isComplete) rmSync(at(folder, 'dist/.tsbuildinfo'), { force: true });
   }
 }
 

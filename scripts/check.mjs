@@ -9,6 +9,7 @@ const checks = [
     name: 'lint and format',
     args: [at('node_modules/@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '--max-diagnostics=50', '.'],
   },
+  { name: 'import rules', args: [at('node_modules/vitest/vitest.mjs'), 'run', 'test/imports.test.ts'] },
   {
     name: 'unused code',
     args: [at('node_modules/knip/bin/knip.js'), '--no-progress', '--treat-config-hints-as-errors'],

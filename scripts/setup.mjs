@@ -20,7 +20,8 @@ function checkNode() {
 function installIfChanged() {
   if (isInstalled()) return;
   console.error('Installing the dependencies (npm ci) …');
-  const options = ['--no-audit', '--no-fund', '--loglevel=error'];
+  // The tools are devDependencies: they are needed where NODE_ENV or npm's settings would leave them out, too.
+  const options = ['--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   run('npm', ['ci', ...options], { shell: process.platform === 'win32' });
 }
 

@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { at, root } from './lib/files.mjs';
 
-const version = '24';
+const version = '26';
 const prefix = at('node_modules/.cache/gatefold-node');
 const windows = process.platform === 'win32';
 const fetched = at('node_modules/.cache/gatefold-node/node_modules/node/bin', windows ? 'node.exe' : 'node');

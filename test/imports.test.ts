@@ -1,3 +1,4 @@
+import { isBuiltin } from 'node:module';
 import { posix } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { filesUnder } from '../scripts/lib/files.mjs';
@@ -77,7 +78,7 @@ function edges(files: string[]): Edge[] {
 
 function mayImport(name: 'runtime' | 'gatefold', folder: string, target: string): boolean {
   if (name === 'runtime') return false;
-  if (target.startsWith('node:')) return folder === 'node' || folder === 'cli';
+  if (isBuiltin(target)) return folder === 'node' || folder === 'cli';
   return !target.startsWith('@gatefold/') || runtimeNames.includes(target);
 }
 

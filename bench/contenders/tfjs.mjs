@@ -60,7 +60,14 @@ export default [
         for (let t = 0; t < xs.length; t += H) out.set(one(xs.subarray(t, t + H)), t);
         return out;
       };
-      return { step: one, many, reset, close: () => [W, U, b, bR, ...state].forEach((tensor) => tensor?.dispose()) };
+      return {
+        step: one,
+        many,
+        reset,
+        close: () => {
+          for (const tensor of [W, U, b, bR, ...state]) tensor?.dispose();
+        },
+      };
     },
   },
 ];

@@ -8,7 +8,7 @@ export function wholeNumber(text: string): number {
   return value;
 }
 
-export function collect(value: string, before: string[] = []): string[] {
+function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 
@@ -27,6 +27,13 @@ export function addQuantizeOptions(command: Command): Command {
     .addOption(new Option('--vectors <type>', 'type of stored biases').choices(['f16', 'f32']))
     .addOption(new Option('--operand <type>', 'how inputs of products are coded').choices(['u7', 'u14', 'f32']))
     .addOption(new Option('--operand-scale <how>', 'scales of operands').choices(['auto', 'dynamic', 'static']))
+    .addOption(
+      new Option('--compensation <how>', 'obs: hand coding errors on, on calibration data').choices([
+        'auto',
+        'obs',
+        'none',
+      ]),
+    )
     .option('--bias-correction', 'add what coded weights lose on average back to biases (needs data)')
     .option('--target <address>', 'only these weights: node/role[/gate], * as wildcard (repeatable)', collect)
     .option('--mixed <address=bits>', 'other bits for some weights, e.g. U/forget=8 (repeatable)', collect);
@@ -60,6 +67,7 @@ export function quantizeStep(options: Record<string, unknown>): RecipeStep {
     operand,
     operandScale,
     biasCorrection,
+    compensation: options.compensation,
     target,
     mixed,
     symmetric: options.asymmetric ? false : undefined,

@@ -11,7 +11,7 @@ export interface Place {
 }
 
 /** Roles that are matrices of a product or a lookup: what compression passes work on unless told otherwise. */
-export const matrixRoles = ['W', 'U', 'R', 'kernel', 'table'] as const;
+const matrixRoles = ['W', 'U', 'R', 'kernel', 'table'] as const;
 
 /** Every weight of the model that is a matrix, once per weight (first use), in graph order. */
 export function matricesOf(model: Model): Place[] {

@@ -3,7 +3,7 @@ import { zipSync } from 'fflate';
 import { isNpy, type NpyArray, type NumberArray, readNpy, writeNpy } from './npy.ts';
 import { isZip, listZip, unzip } from './zip.ts';
 
-export { isNpy, type NpyArray, type NumberArray, readNpy, writeNpy };
+export { type NpyArray, type NumberArray, readNpy };
 
 /** An archive may hold this much in all. */
 const limit = 2 ** 31;

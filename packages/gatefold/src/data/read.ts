@@ -142,13 +142,13 @@ function fromCsv(name: string, text: string, { target, window = 1, task }: DataO
 function fromJsonLines(name: string, text: string, options: DataOptions): Dataset {
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   const columns = new Map<string, { shape: number[]; values: number[] }>();
-  lines.forEach((line, i) => {
+  for (const [i, line] of lines.entries()) {
     const place = `${name}: line ${i + 1}`;
     let example: Record<string, unknown>;
     try {
       example = JSON.parse(line) as Record<string, unknown>;
     } catch (error) {
-      return fail('DATA_INVALID', 'a line is not JSON', { place, found: (error as Error).message });
+      fail('DATA_INVALID', 'a line is not JSON', { place, found: (error as Error).message });
     }
     for (const [key, value] of Object.entries(example)) {
       const shape = shapeOf(value, place);
@@ -163,7 +163,7 @@ function fromJsonLines(name: string, text: string, options: DataOptions): Datase
       column.values.push(...((Array.isArray(value) ? value.flat(16) : [value]) as number[]));
       columns.set(key, column);
     }
-  });
+  }
   const arrays = [...columns].map(([key, { shape, values }]): [string, { shape: number[]; data: number[] }] => [
     key,
     { shape: [lines.length, ...shape], data: values },

@@ -13,16 +13,16 @@ export const presets: readonly Recipe[] = [
   preset('int8', 'Eight bits everywhere: about 4 times smaller, several times faster, practically lossless', [
     { pass: 'quantize', bits: 8 },
   ]),
-  preset('int4', 'Four bits per weight, one scale per row: about 7 to 8 times smaller', [
-    { pass: 'quantize', bits: 4 },
+  preset('int4', 'Four bits per weight, embeddings in eight: about 7 times smaller; give calibration data', [
+    { pass: 'quantize', bits: 4, mixed: [{ target: '*/table', bits: 8 }] },
   ]),
   preset('int4-safe', 'Four bits for the matrices of recurrent layers, eight for all others', [
     {
       pass: 'quantize',
       bits: 4,
       mixed: [
-        { target: 'kernel', bits: 8 },
-        { target: 'table', bits: 8 },
+        { target: '*/kernel', bits: 8 },
+        { target: '*/table', bits: 8 },
       ],
     },
   ]),

@@ -15,10 +15,11 @@ const setting = {
 };
 
 /** Options of the quantize pass as recipes and the command line give them. */
-export const quantizeSchema = z.strictObject({
+const quantizeSchema = z.strictObject({
   ...setting,
   vectors: z.enum(['f32', 'f16']).optional(),
   biasCorrection: z.boolean().optional(),
+  compensation: z.enum(['auto', 'obs', 'none']).optional(),
   target: z.array(z.string()).optional(),
   mixed: z.array(z.strictObject({ target: z.string(), ...setting })).optional(),
 });

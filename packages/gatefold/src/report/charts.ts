@@ -91,7 +91,7 @@ export function timeChart(candidates: readonly Candidate[]): EChartsCoreOption {
 /** Relative error of every matrix and gate, one series per candidate. */
 export function errorChart(candidates: readonly Candidate[]): EChartsCoreOption {
   const compared = candidates.filter(({ errors }) => errors && errors.length > 0);
-  const places = compared[0]?.errors!.map(({ place }) => place) ?? [];
+  const places = compared[0]?.errors?.map(({ place }) => place) ?? [];
   return {
     title: { text: 'Relative error of the weights, %, by matrix and gate' },
     legend: { top: 24, data: compared.map(({ name }) => name) },

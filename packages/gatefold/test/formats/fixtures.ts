@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { readNpz } from '../../src/data/npz.ts';
 
-export const folder = fileURLToPath(new URL('../../../../fixtures/keras/', import.meta.url));
+const folder = fileURLToPath(new URL('../../../../fixtures/keras/', import.meta.url));
 
 export interface Fixture {
   readonly name: string;

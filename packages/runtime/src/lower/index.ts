@@ -1,4 +1,4 @@
 export { type Layout, layout, type Shape } from './layout.ts';
 export { isSequential, lower } from './lower.ts';
-export { instructionSet, instructionWords, memoryMap, type Opcode, type OperandKind, opcodeNames } from './opcodes.ts';
+export { instructionSet, memoryMap, type Opcode, opcodeNames } from './opcodes.ts';
 export type { Program, ProgramPort } from './program.ts';

@@ -30,7 +30,7 @@ export interface Layout {
 }
 
 /** The most rows a class can have in one call of at most `steps` steps. */
-export function mostRows(times: readonly TimeClass[], steps: Readonly<Record<string, number>>): number[] {
+function mostRows(times: readonly TimeClass[], steps: Readonly<Record<string, number>>): number[] {
   const rows: number[] = [];
   for (const time of times) {
     switch (time.kind) {

@@ -65,7 +65,7 @@ export function sigmoid(x: number): number {
   return f32(0.5 + clamp(oddRational(C.sigmoid, x), -0.5, 0.5));
 }
 
-export function erf(x: number): number {
+function erf(x: number): number {
   return clamp(oddRational(C.erf, x), -1, 1);
 }
 

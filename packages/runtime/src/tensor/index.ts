@@ -1,7 +1,7 @@
 export { packBits, packedLength, unpackBits } from './bits.ts';
 export { crc32 } from './crc32.ts';
 export { float16From, float16To } from './float16.ts';
-export { fromBase64, utf8Decode, utf8Encode } from './text.ts';
+export { utf8Decode, utf8Encode } from './text.ts';
 
 /** A dense float32 array in row-major order. */
 export interface Tensor {

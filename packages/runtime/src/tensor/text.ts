@@ -1,4 +1,4 @@
-// The audio worklet of Chromium has no TextDecoder, TextEncoder or atob, so the runtime brings its own.
+// The audio worklet of Chromium has no TextDecoder and no TextEncoder, so the runtime brings its own.
 
 /** UTF-8 bytes of a string; lone surrogates become U+FFFD. */
 export function utf8Encode(text: string): Uint8Array {
@@ -56,21 +56,4 @@ export function utf8Decode(bytes: Uint8Array): string | undefined {
   }
   parts.push(String.fromCodePoint(...units));
   return parts.join('');
-}
-
-/** Decodes standard base64 (trusted input: the embedded kernels). */
-export function fromBase64(text: string): Uint8Array {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-  const values = new Uint8Array(128);
-  for (let i = 0; i < 64; i++) values[alphabet.charCodeAt(i)] = i;
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  const out = new Uint8Array((text.length / 4) * 3 - padding);
-  for (let i = 0, at = 0; i < text.length; i += 4) {
-    let group = 0;
-    for (let k = 0; k < 4; k++) group = (group << 6) | values[text.charCodeAt(i + k) & 127]!;
-    out[at++] = group >> 16;
-    if (at < out.length) out[at++] = (group >> 8) & 255;
-    if (at < out.length) out[at++] = group & 255;
-  }
-  return out;
 }

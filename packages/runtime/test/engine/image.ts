@@ -92,7 +92,7 @@ export class Image {
 const floatView = new Float32Array(1);
 const bitView = new Int32Array(floatView.buffer);
 
-export function bitsOf(value: number): number {
+function bitsOf(value: number): number {
   floatView[0] = value;
   return bitView[0]!;
 }

@@ -106,7 +106,7 @@ export const cellChoices: Readonly<Record<string, CellChoice>> = {
 };
 
 /** A recurrent node with random weights, added to `weights`. */
-export function recurrentNode(
+function recurrentNode(
   random: () => number,
   weights: Record<string, Weight>,
   name: string,
@@ -179,6 +179,6 @@ export function smallModel(
   });
 }
 
-export function modelOf(name: string, weights: Record<string, Weight>, graph: Graph): Model {
+function modelOf(name: string, weights: Record<string, Weight>, graph: Graph): Model {
   return { name, graphs: { main: graph }, weights, metadata: {} };
 }

@@ -29,12 +29,7 @@ interface StepReport {
 }
 
 /** Runs a recipe on a model file: compress, write, read back, measure what was written. */
-export async function compressWith(
-  context: Context,
-  path: string,
-  recipe: Recipe,
-  flags: CompressFlags,
-): Promise<void> {
+async function compressWith(context: Context, path: string, recipe: Recipe, flags: CompressFlags): Promise<void> {
   checkTarget(context, flags.output);
   if (flags.html) checkOutput(flags.html, context.force);
   const before = await loadModel(path, flags.arch);

@@ -14,7 +14,7 @@ import { alignedTable, showBytes, showNumber } from '../../report/format.ts';
 import type { Context } from '../context.ts';
 
 /** What `inspect --json` prints. */
-export function describeModel({ model, format, bytes }: LoadedModel) {
+function describeModel({ model, format, bytes }: LoadedModel) {
   const graphs = Object.keys(model.graphs).map((name) => describeGraph(model, name));
   const main = graphs[0]!;
   const weights = Object.values(model.weights).map(decode);

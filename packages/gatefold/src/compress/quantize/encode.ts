@@ -1,4 +1,5 @@
 import { decode, type Encoding, partsOf, roundTo, type SimpleEncoding, type Weight } from '@gatefold/runtime';
+import { compensate, type Moments } from './compensate.ts';
 import { type Matrix, rowsPerGroup } from './groups.ts';
 import { encodeLevels } from './levels.ts';
 import { encodeLinear } from './linear.ts';
@@ -11,7 +12,7 @@ const smallestHalf = 2 ** -14;
  * Encodes a weight gate by gate (one entry: the whole weight). Neighbouring gates with the same settings are encoded
  * together; gates without settings keep what they have.
  */
-export function encodeGates(before: Weight, gates: readonly (Settled | undefined)[]): Encoding {
+export function encodeGates(before: Weight, gates: readonly (Settled | undefined)[], moments?: Moments): Encoding {
   const values = decode(before);
   const rows = before.shape[0]!;
   const columns = values.length / rows;
@@ -25,13 +26,22 @@ export function encodeGates(before: Weight, gates: readonly (Settled | undefined
     const taken = values.slice(span.from * columns, (span.from + span.rows) * columns);
     const options = gates[from];
     const kept = own.find((part) => part.from === span.from && part.rows === span.rows)?.encoding;
-    const encoding = options
-      ? encodeMatrix({ values: taken, rows: span.rows, columns, rowsPerGate }, options)
+    const made = options && encodeMatrix({ values: taken, rows: span.rows, columns, rowsPerGate }, options);
+    const encoding = made
+      ? moments && compensates(options!)
+        ? compensate(made, taken, columns, moments)
+        : made
       : (kept ?? { kind: 'dense', type: 'f32', values: taken });
     parts.push({ rows: span.rows, encoding });
     from = to;
   }
   return parts.length === 1 ? parts[0]!.encoding : { kind: 'concat', parts };
+}
+
+/** Whether codes may be chosen with regard to each other. */
+export function compensates({ compensation, rounding, scheme, bits }: Settled): boolean {
+  if (compensation === 'none' || rounding === 'floor' || scheme === 'f16') return false;
+  return compensation === 'obs' || bits < 8;
 }
 
 /** Encodes a matrix as the settled options say. */

@@ -4,12 +4,13 @@ import { type ActivationSummary, summarizeActivations } from '../activations.ts'
 import { matricesOf, type Place } from '../address.ts';
 import type { PassChange, PassContext, PassResult } from '../pass.ts';
 import { correctBias } from './bias.ts';
-import { encodeGates } from './encode.ts';
+import { type Moments, prepareMoments } from './compensate.ts';
+import { compensates, encodeGates } from './encode.ts';
 import { chooseOperand, operandValue } from './operand.ts';
 import { type QuantizeOptions, type Settled, settle } from './options.ts';
 import { chooseGates } from './select.ts';
 
-export type { MixedOptions, QuantizeOptions, Scheme } from './options.ts';
+export type { QuantizeOptions, Scheme } from './options.ts';
 
 /**
  * Post-training quantization of a model's matrices: fewer bits per weight, integer operands where kernels exist.
@@ -24,7 +25,8 @@ export function quantize(model: Model, options: QuantizeOptions, context: PassCo
   const seen = calibrate(
     model,
     chosen.map(({ place }) => place),
-    settled.biasCorrection || all.some((gate) => gate.operandScale === 'static'),
+    settled.biasCorrection || all.some((gate) => gate.operandScale === 'static' || gate.compensation === 'obs'),
+    all.some(compensates),
     context,
   );
   const weights: Record<string, Weight> = { ...model.weights };
@@ -35,7 +37,8 @@ export function quantize(model: Model, options: QuantizeOptions, context: PassCo
     const before = model.weights[place.weight]!;
     const value = operandValue(place);
     const summary = value === undefined ? undefined : seen.get(value);
-    const encoding = encodeGates(before, gates);
+    const moments = momentsFor(summary, before);
+    const encoding = encodeGates(before, gates, moments);
     const after: Weight = {
       shape: before.shape,
       encoding,
@@ -56,18 +59,25 @@ function calibrate(
   model: Model,
   places: readonly Place[],
   needed: boolean,
+  withGram: boolean,
   { calibration }: PassContext,
 ): ReadonlyMap<string, ActivationSummary> {
   if (!calibration) {
     if (needed) {
-      fail('DATA_INVALID', 'static operand scales and bias correction need calibration data', {
+      fail('DATA_INVALID', 'static operand scales, bias correction and compensation need calibration data', {
         hint: 'give data with --calibrate or --data',
       });
     }
     return new Map();
   }
   const values = places.map(operandValue).filter((value) => value !== undefined);
-  return values.length === 0 ? new Map() : summarizeActivations(model, values, calibration());
+  return values.length === 0 ? new Map() : summarizeActivations(model, values, calibration(), withGram);
+}
+
+/** Moments of a matrix's operand; a convolution's windows have none of their own here. */
+function momentsFor(summary: ActivationSummary | undefined, { shape }: Weight): Moments | undefined {
+  const columns = shape.slice(1).reduce((a, b) => a * b, 1);
+  return summary?.gram?.length === columns * columns ? prepareMoments(summary.gram, columns) : undefined;
 }
 
 function halveVectors(weights: Record<string, Weight>, model: Model): void {

@@ -4,7 +4,7 @@ import { nearestLevel } from './nearest.ts';
 // negative ones; a last code may stay unused (2^bits is even, zero and ± pairs are odd in number).
 
 /** Magnitudes that fit beside a sign and a zero. */
-export function magnitudesOf(bits: number): number {
+function magnitudesOf(bits: number): number {
   return Math.max(1, 2 ** (bits - 1) - 1);
 }
 

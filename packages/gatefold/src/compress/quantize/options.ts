@@ -25,6 +25,11 @@ export interface QuantizeOptions {
   readonly operandScale?: 'auto' | 'dynamic' | 'static';
   /** Adds what the coded weights lose on average inputs back to the bias; needs calibration data. */
   readonly biasCorrection?: boolean;
+  /**
+   * Hands the error of each coded weight on to those still to be coded, on calibration data; `auto` (default): below 8
+   * bits where there are such data.
+   */
+  readonly compensation?: 'auto' | 'obs' | 'none';
   /** Addresses to work on; default every matrix. */
   readonly target?: readonly string[];
   /** Other settings for some addresses, down to single gates; of several that match, the last counts. */
@@ -49,6 +54,7 @@ export interface Settled {
   readonly operand: 'u7' | 'u14' | 'f32';
   readonly operandScale: 'auto' | 'dynamic' | 'static';
   readonly biasCorrection: boolean;
+  readonly compensation: 'auto' | 'obs' | 'none';
   readonly target: readonly string[];
 }
 
@@ -78,6 +84,9 @@ export function settle(options: QuantizeOptions): Settled {
   const operandScale = options.operandScale ?? 'auto';
   if (operand === 'f32' && operandScale === 'static')
     refuse('operandScale', 'auto or dynamic for float32 operands', 'static');
+  if (options.compensation === 'obs' && (rounding === 'floor' || scheme === 'f16')) {
+    refuse('compensation', 'auto or none: these codes follow from the weights alone', 'obs');
+  }
   const symmetric = options.symmetric ?? (bits > 1 && rounding === 'nearest');
   if (symmetric && rounding === 'floor')
     refuse('symmetric', 'false: the floor formula runs from r_min to r_max', 'true');
@@ -94,6 +103,7 @@ export function settle(options: QuantizeOptions): Settled {
     operand,
     operandScale,
     biasCorrection: options.biasCorrection ?? false,
+    compensation: options.compensation ?? 'auto',
     target: options.target ?? [],
   };
 }

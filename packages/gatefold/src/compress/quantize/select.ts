@@ -13,7 +13,9 @@ export interface Chosen {
  */
 export function chooseGates(places: readonly Place[], options: QuantizeOptions): Chosen[] {
   const { target: targets = [], mixed = [], ...base } = options;
-  for (const address of [...targets, ...mixed.map((entry) => entry.target)]) requireMatch(address, places);
+  // Presets name what a model may lack with a wildcard; an address without one is meant.
+  const meant = mixed.map((entry) => entry.target).filter((address) => !address.includes('*'));
+  for (const address of [...targets, ...meant]) requireMatch(address, places);
   const general = settle(options);
   const special = mixed.map(({ target, ...own }) => ({ target, settled: settle({ ...base, ...own }) }));
   return places.flatMap((place) => {

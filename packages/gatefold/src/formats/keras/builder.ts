@@ -20,6 +20,8 @@ export interface KerasTensor {
   readonly value: string;
   /** Name of a [batch, time, 1] value that is not 0 where the step counts. */
   readonly mask?: string | undefined;
+  /** Ids, one per step, of an input that Keras sees as one vector. */
+  readonly ids?: boolean | undefined;
   /** A truth of Keras 3's mask arithmetic instead of numbers; `value` is empty then. */
   readonly truth?: Truth | undefined;
 }
@@ -33,6 +35,10 @@ export interface Truth {
   readonly always: boolean;
 }
 
+/** Models within models may repeat each other beyond any size. */
+const mostNodes = 100_000;
+const mostCalls = 200_000;
+
 /** Collects nodes and weights; every node's shapes are inferred at once, so that layers can ask for them. */
 export class GraphBuilder {
   readonly nodes: Node[] = [];
@@ -41,6 +47,8 @@ export class GraphBuilder {
   private readonly values = new Map<string, ValueType>();
   private readonly times: TimeClass[] = [{ kind: 'none' }];
   private readonly names = new Set<string>();
+  private readonly repeats = new Map<string, number>();
+  private calls = 0;
 
   private get model(): Model {
     return { name: '', graphs: {}, weights: this.weights, metadata: {} };
@@ -58,6 +66,12 @@ export class GraphBuilder {
     this.inputs.push(port);
   }
 
+  /** Counts a call of a layer. @throws FILE_TOO_LARGE */
+  countCall(place: string): void {
+    if (++this.calls > mostCalls)
+      fail('FILE_TOO_LARGE', 'the model has too many calls of layers', { place: place.slice(0, 120) });
+  }
+
   /** Adds a node; returns the names of its outputs. The node's name gets a number where it is taken. */
   add(
     op: string,
@@ -67,6 +81,8 @@ export class GraphBuilder {
     weights: Readonly<Record<string, string>> = {},
     outputs: readonly string[] = ['y'],
   ): Readonly<Record<string, string>> {
+    if (this.nodes.length >= mostNodes)
+      fail('FILE_TOO_LARGE', 'the model has too many operations', { place: name.slice(0, 120) });
     const unique = this.uniqueName(name);
     const named = Object.fromEntries(
       outputs.map((output) => [output, output === 'y' ? unique : `${unique}:${output}`]),
@@ -80,7 +96,9 @@ export class GraphBuilder {
 
   private uniqueName(name: string): string {
     let unique = name;
-    for (let n = 1; this.names.has(unique) || this.values.has(unique); n++) unique = `${name}@${n}`;
+    let n = this.repeats.get(name) ?? 1;
+    while (this.names.has(unique) || this.values.has(unique)) unique = `${name}@${n++}`;
+    this.repeats.set(name, n);
     this.names.add(unique);
     return unique;
   }
@@ -109,6 +127,11 @@ export class GraphBuilder {
     return hasTime(this.times[this.type(value).time]!);
   }
 
+  /** Keras' number of dimensions, the batch included; inside TimeDistributed the steps do not count. */
+  rank(value: string, eachStep = false): number {
+    return 1 + (this.isSequence(value) && !eachStep ? 1 : 0) + this.type(value).shape.length;
+  }
+
   /** Steps of a value where they are known. */
   steps(value: string): number | undefined {
     const { time } = this.type(value);
@@ -120,8 +143,23 @@ export class GraphBuilder {
     ).length(time);
   }
 
+  /** The graph, without nodes that no output needs. */
   graph(outputs: Graph['outputs']): Graph {
-    return { inputs: this.inputs, outputs, nodes: this.nodes, states: [] };
+    const needed = new Set(outputs.map(({ value }) => value));
+    const nodes: Node[] = [];
+    for (const node of [...this.nodes].reverse()) {
+      const used = Object.entries(node.outputs).filter(([, value]) => needed.has(value));
+      if (used.length === 0) continue;
+      for (const value of Object.values(node.inputs)) needed.add(value);
+      nodes.push({ ...node, outputs: Object.fromEntries(used) });
+    }
+    return { inputs: this.inputs, outputs, nodes: nodes.reverse(), states: [] };
+  }
+
+  /** The weights that a graph uses. */
+  weightsOf({ nodes }: Graph): Record<string, Weight> {
+    const used = new Set(nodes.flatMap((node) => Object.values(node.weights)));
+    return Object.fromEntries(Object.entries(this.weights).filter(([name]) => used.has(name)));
   }
 }
 

@@ -14,9 +14,11 @@ export interface TensorRef {
 export interface Call {
   readonly inputs: readonly TensorRef[];
   readonly named: Json;
-  /** Positional arguments that are no tensors. */
-  readonly constants: readonly unknown[];
+  /** Positional arguments in order, tensors or not. */
+  readonly operands: readonly Operand[];
 }
+
+export type Operand = { readonly tensor: TensorRef } | { readonly constant: unknown };
 
 export interface LayerConfig {
   readonly className: string;
@@ -97,7 +99,7 @@ export function layerConfig(value: unknown, place: string): LayerConfig {
   const source = isJson(value) ? value : fail('FILE_CORRUPT', 'malformed layer', { place });
   const { class_name: written, config, inbound_nodes: nodes } = source;
   if (typeof written !== 'string') fail('FILE_CORRUPT', 'a layer without class', { place });
-  const className = isCustom(source) ? `${written} (custom code)` : written;
+  const className = isCustom(source) ? `custom ${written}` : written;
   const own = isJson(config)
     ? config
     : isModelClass(className)
@@ -106,8 +108,15 @@ export function layerConfig(value: unknown, place: string): LayerConfig {
   const named = source.name ?? own.name;
   const name = typeof named === 'string' ? named : className.toLowerCase();
   const calls = Array.isArray(nodes) ? nodes.map((node, i) => callFrom(node, `${name}.inbound_nodes[${i}]`)) : [];
-  const isOperation = typeof source.module === 'string' && /\.ops\./.test(`${source.module}.`);
-  return { className, name, config: own, calls, source, isOperation };
+  return { className, name, config: own, calls, source, isOperation: isOperation(source, own) };
+}
+
+/** Operations come from a module of their own; the HDF5 files of Keras 3 name no modules, but only layers can be trained. */
+function isOperation({ module, class_name: className }: Json, config: Json): boolean {
+  if (typeof module === 'string') return `${module}.`.includes('.ops.');
+  return (
+    className !== 'InputLayer' && !isModelClass(className) && Object.keys(config).length > 0 && !('trainable' in config)
+  );
 }
 
 /**
@@ -116,15 +125,19 @@ export function layerConfig(value: unknown, place: string): LayerConfig {
  */
 function isCustom({ class_name: className, registered_name: registered, module }: Json): boolean {
   const isOf = (name: unknown) => typeof name === 'string' && name.includes('>');
-  return isOf(className) || isOf(registered) || (typeof module === 'string' && !/^(tf_)?keras(\.|$)/.test(module));
+  return (
+    isOf(className) ||
+    isOf(registered) ||
+    (typeof module === 'string' && !/^((tf_)?keras|tensorflow)(\.|$)/.test(module))
+  );
 }
 
 /** Keras 3: {args, kwargs} with tensors as objects. Keras 2: a list of [layer, call, output, kwargs]. */
 function callFrom(node: unknown, place: string): Call {
   if (isJson(node)) {
-    const constants: unknown[] = [];
-    const inputs = collectTensors(node.args, constants, 0, place);
-    return { inputs, constants, named: isJson(node.kwargs) ? node.kwargs : {} };
+    const operands = operandsIn(node.args, 0, place);
+    const inputs = operands.flatMap((operand) => ('tensor' in operand ? [operand.tensor] : []));
+    return { inputs, operands, named: isJson(node.kwargs) ? node.kwargs : {} };
   }
   if (!Array.isArray(node)) fail('FILE_CORRUPT', 'malformed call', { place });
   const list: unknown[] = typeof node[0] === 'string' ? [node] : node;
@@ -135,16 +148,14 @@ function callFrom(node: unknown, place: string): Call {
     const kwargs = (entry as unknown[])[3];
     if (isJson(kwargs)) named = { ...named, ...kwargs };
   }
-  return { inputs, named, constants: [] };
+  return { inputs, named, operands: inputs.map((tensor) => ({ tensor })) };
 }
 
-function collectTensors(value: unknown, constants: unknown[], depth: number, place: string): TensorRef[] {
+function operandsIn(value: unknown, depth: number, place: string): Operand[] {
   if (depth > deepest) fail('FILE_CORRUPT', 'arguments are nested too deeply', { place });
-  const ref = keras3Tensor(value);
-  if (ref) return [ref];
-  if (Array.isArray(value)) return value.flatMap((item) => collectTensors(item, constants, depth + 1, place));
-  constants.push(value);
-  return [];
+  const tensor = keras3Tensor(value);
+  if (tensor) return [{ tensor }];
+  return Array.isArray(value) ? value.flatMap((item) => operandsIn(item, depth + 1, place)) : [{ constant: value }];
 }
 
 /** The tensors that a named argument holds: one, or a list. */

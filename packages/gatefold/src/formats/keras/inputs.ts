@@ -1,10 +1,12 @@
 import { type Dim, fail, type Port } from '@gatefold/runtime';
 import { isModelClass, type LayerConfig, type ModelConfig, modelConfig } from './config.ts';
+import { show } from './json.ts';
 
 /** Whether a model looks the values of its input up in an embedding: then they are ids, one per step. */
 function feedsEmbedding(model: ModelConfig, input: number): boolean {
   const readsIds = (layer: LayerConfig, position: number): boolean => {
-    if (layer.className === 'Embedding') return true;
+    // Keras 3 writes the mask of an embedding as an operation of its own.
+    if (layer.className === 'Embedding' || (layer.isOperation && layer.className === 'NotEqual')) return true;
     return isModelClass(layer.className) && feedsEmbedding(modelConfig(layer.source, layer.name), position);
   };
   if (model.sequential) {
@@ -55,7 +57,7 @@ export function inputPorts(model: ModelConfig): Port[] {
     if (!Array.isArray(shape) || shape.length < 2 || !shape.slice(1).every((n) => n === null || Number.isInteger(n))) {
       return fail('MODEL_UNSUPPORTED', `the shape of input "${name}" is not known`, {
         place: name,
-        found: JSON.stringify(shape) ?? 'nothing',
+        found: show(shape),
         hint: 'add keras.Input(shape) as the first layer, or call the model once, and save it again',
       });
     }
@@ -64,7 +66,7 @@ export function inputPorts(model: ModelConfig): Port[] {
     if (dims.slice(1).includes(null) || (dims.length === 1 && dims[0] === null && !ids)) {
       fail('MODEL_UNSUPPORTED', `input "${name}" leaves a number of features open`, {
         place: name,
-        found: JSON.stringify(shape),
+        found: show(shape),
       });
     }
     const time: Dim = dims[0] ?? 'time';

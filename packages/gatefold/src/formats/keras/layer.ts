@@ -2,6 +2,7 @@ import { fail } from '@gatefold/runtime';
 import type { GraphBuilder, KerasTensor } from './builder.ts';
 import type { Json, LayerConfig } from './config.ts';
 import type { Supply } from './supply.ts';
+import type { KerasVersion } from './version.ts';
 
 /** What a layer's reader works with: its configuration, its weights and the graph it adds to. */
 export interface LayerContext {
@@ -10,8 +11,9 @@ export interface LayerContext {
   /** The layer's name with those of the models around it. */
   readonly name: string;
   readonly supply: Supply;
-  /** 2 or 3: some defaults and functions differ. */
-  readonly kerasMajor: number;
+  readonly version: KerasVersion;
+  /** Inside TimeDistributed: the layer sees one step, though its tensors hold all of them. */
+  readonly eachStep?: boolean;
   /** Reads another layer in place (wrappers, nested models). */
   readonly read: (context: LayerContext, inputs: readonly KerasTensor[], named: NamedArguments) => KerasTensor[];
 }
@@ -19,9 +21,11 @@ export interface LayerContext {
 export interface NamedArguments {
   /** Tensors passed by name (`initial_state`, `mask`), in order. */
   readonly tensors: Readonly<Record<string, readonly KerasTensor[]>>;
-  /** Positional arguments that are no tensors. */
-  readonly constants: readonly unknown[];
+  /** All positional arguments in order, tensors or not. */
+  readonly operands: readonly ({ readonly tensor: KerasTensor } | { readonly constant: unknown })[];
 }
+
+export const noArguments: NamedArguments = { tensors: {}, operands: [] };
 
 /** Adds a layer's nodes for one call; returns its output tensors with their masks. */
 export type LayerReader = (
@@ -62,6 +66,12 @@ export function single(context: LayerContext, key: string, otherwise?: number): 
   return typeof first === 'number' && Number.isInteger(first)
     ? first
     : refuseLayer(context, `option "${key}" is no whole number`);
+}
+
+/** Refuses channels before time. */
+export function channelsLast(context: LayerContext): void {
+  const format = context.layer.config.data_format ?? 'channels_last';
+  if (format !== 'channels_last') refuseLayer(context, 'channels come first', 'use channels_last');
 }
 
 export function configOf(value: unknown, context: LayerContext, key: string): Json {

@@ -1,6 +1,6 @@
 import { fail } from '@gatefold/runtime';
 import type { Hdf5Array, Hdf5File } from '../hdf5/index.ts';
-import type { LayerConfig } from './config.ts';
+import { isModelClass, type LayerConfig } from './config.ts';
 
 /** A weight as the file holds it, row-major. */
 export interface StoredArray {
@@ -10,8 +10,8 @@ export interface StoredArray {
 
 /** Where a layer takes its weights from, in the order Keras created them. */
 export interface Supply {
-  /** The next weight; `name` is Keras' own (kernel, recurrent_kernel, …). */
-  take(name: string): StoredArray;
+  /** The next weight, by Keras' name for it (kernel, recurrent_kernel, …), or an older one. */
+  take(name: string, ...others: readonly string[]): StoredArray;
   /** Passes over a weight that inference does not need. */
   skip(name: string): void;
   /** Weights of something inside the layer: `cell`, `layer`, `forward_layer`, `backward_layer`. */
@@ -24,11 +24,29 @@ export interface Supply {
 export class Weights {
   readonly file: Hdf5File;
   readonly taken = new Set<string>();
-  private readonly arrays: ReadonlyMap<string, Hdf5Array>;
+  readonly arrays: ReadonlyMap<string, Hdf5Array>;
+  /** Names in every folder that leads to an array. */
+  private readonly folders = new Map<string, Set<string>>();
 
-  constructor(file: Hdf5File) {
+  /** `root` is the group that holds them. */
+  constructor(file: Hdf5File, root = '') {
     this.file = file;
-    this.arrays = file.arrays('');
+    // Windows' separators have got into the names of some files of Keras 2.12.
+    this.arrays = new Map([...file.arrays(root)].map(([path, array]) => [path.replaceAll('\\', '/'), array]));
+    for (const path of this.arrays.keys()) {
+      const parts = path.split('/');
+      parts.forEach((name, depth) => {
+        const folder = parts.slice(0, depth).join('/');
+        const names = this.folders.get(folder);
+        if (names) names.add(name);
+        else this.folders.set(folder, new Set([name]));
+      });
+    }
+  }
+
+  /** What stands in a folder on the way to arrays. */
+  names(folder: string): ReadonlySet<string> {
+    return this.folders.get(folder) ?? new Set();
   }
 
   has(path: string): boolean {
@@ -39,10 +57,6 @@ export class Weights {
     this.taken.add(path);
     const array = this.arrays.get(path) ?? fail('FILE_CORRUPT', 'an array is missing', { place: path });
     return { shape: array.shape, data: array.read() };
-  }
-
-  hasGroup(path: string): boolean {
-    return this.file.hasGroup(path);
   }
 
   /** @throws FILE_UNUSED naming the first array that belongs to a layer and that none took */
@@ -57,7 +71,7 @@ export class Weights {
   }
 }
 
-interface Named {
+export interface NamedArray {
   readonly path: string;
   /** Path components without the ":0" of TensorFlow. */
   readonly parts: readonly string[];
@@ -70,47 +84,61 @@ interface Named {
 export class NamedSupply implements Supply {
   private readonly weights: Weights;
   private readonly place: string;
-  private readonly entries: readonly Named[];
+  private readonly entries: readonly NamedArray[];
 
-  constructor(weights: Weights, place: string, entries: readonly Named[]) {
+  constructor(weights: Weights, place: string, entries: readonly NamedArray[]) {
     this.weights = weights;
     this.place = place;
     this.entries = entries;
   }
 
+  private find(names: readonly string[]): NamedArray | undefined {
+    // TensorFlow 1 numbers variables of the same name: kernel, kernel_1.
+    const pattern = new RegExp(`^(${names.join('|')})(_\\d+)?$`);
+    return this.entries.find(({ path, parts }) => pattern.test(parts.at(-1)!) && !this.weights.taken.has(path));
+  }
+
   skip(name: string): void {
-    const found = this.entries.find(({ path, parts }) => parts.at(-1) === name && !this.weights.taken.has(path));
+    const found = this.find([name]);
     if (found) this.weights.taken.add(found.path);
   }
 
-  take(name: string): StoredArray {
-    const found = this.entries.find(({ path, parts }) => parts.at(-1) === name && !this.weights.taken.has(path));
+  take(...names: readonly string[]): StoredArray {
+    const found = this.find(names);
     if (!found) {
-      fail('FILE_CORRUPT', `the file lacks the weight "${name}" of a layer`, {
+      fail('FILE_CORRUPT', `the file lacks the weight "${names[0]}" of a layer`, {
         place: this.place,
-        found: this.entries.map(({ parts }) => parts.join('/')).join(', ') || 'no weights',
+        found:
+          this.entries
+            .slice(0, 20)
+            .map(({ parts }) => parts.join('/'))
+            .join(', ') || 'no weights',
       });
     }
     return this.weights.read(found.path);
   }
 
   part(name: string): Supply {
+    if (name !== 'forward_layer' && name !== 'backward_layer') return this;
+    const prefix = name === 'forward_layer' ? 'forward_' : 'backward_';
+    const named = this.entries.filter(({ parts }) => parts.some((part) => part.startsWith(prefix)));
+    if (named.length > 0) return this.only(named);
     const half = this.entries.length / 2;
-    if (name === 'forward_layer') return this.only(this.entries.slice(0, half));
-    if (name === 'backward_layer') return this.only(this.entries.slice(half));
-    return this;
+    return this.only(name === 'forward_layer' ? this.entries.slice(0, half) : this.entries.slice(half));
   }
 
   parts(layers: readonly LayerConfig[]): (index: number) => Supply {
     return (index) => {
-      // Names carry the inner layer's name where Keras knew it; otherwise order decides.
-      const { name } = layers[index]!;
-      const own = this.entries.filter(({ parts }) => parts.includes(name));
+      const { name, className } = layers[index]!;
+      // A model's name need not be part of its weights' names: those of shared layers name where they stood first.
+      if (isModelClass(className)) return this;
+      // A layer's is, where Keras knew it; otherwise order decides.
+      const own = this.entries.filter(({ parts }) => parts.slice(0, -1).includes(name));
       return own.length > 0 ? this.only(own) : this;
     };
   }
 
-  private only(entries: readonly Named[]): Supply {
+  private only(entries: readonly NamedArray[]): Supply {
     return new NamedSupply(this.weights, this.place, entries);
   }
 }
@@ -143,32 +171,27 @@ export class NumberedSupply implements Supply {
   }
 
   parts(layers: readonly LayerConfig[], kind: 'layers' | 'cells' = 'layers'): (index: number) => Supply {
-    const { weights } = this;
-    const folders = kind === 'cells' ? ['cells'] : ['layers', '_layer_checkpoint_dependencies'];
-    const folder = folders
-      .map((name) => (this.path === '' ? name : `${this.path}/${name}`))
-      .find((path) => weights.hasGroup(path));
-    if (folder === undefined) return () => new NumberedSupply(this.weights, `${this.path}/${folders[0]}`);
-    const keys = weights.file.names(folder);
-    const named = new Map(
-      keys.map((key) => [
-        weights.hasGroup(`${folder}/${key}/vars`) ? weights.file.text(`${folder}/${key}/vars`, 'name') : undefined,
-        key,
-      ]),
-    );
+    const { weights, path } = this;
+    const inside = (folder: string) => (path === '' ? folder : `${path}/${folder}`);
+    const folders = (kind === 'cells' ? ['cells'] : ['layers', '_layer_checkpoint_dependencies']).map(inside);
+    const folder = folders.find((candidate) => weights.names(candidate).size > 0) ?? folders[0]!;
+    const keys = weights.names(folder);
+    // Since 3.9 or so a group says which layer it is of.
+    const named = new Map([...keys].map((key) => [weights.file.text(`${folder}/${key}/vars`, 'name'), key]));
     const counted = countedKeys(layers);
     return (index) => {
       const { name } = layers[index]!;
-      const key = named.get(name) ?? (keys.includes(counted[index]!) ? counted[index]! : name);
-      return new NumberedSupply(this.weights, `${folder}/${key}`);
+      const key = named.get(name) ?? (keys.has(counted[index]!) ? counted[index]! : name);
+      return new NumberedSupply(weights, `${folder}/${key}`);
     };
   }
 }
 
-/** Keras names groups after classes, in snake case, with a counter from the second on. */
+/** Keras names groups after classes, in snake case, with a counter from the second on; operations are no layers. */
 function countedKeys(layers: readonly LayerConfig[]): string[] {
   const seen = new Map<string, number>();
-  return layers.map(({ className }) => {
+  return layers.map(({ className, isOperation }) => {
+    if (isOperation) return '';
     const base = snakeCase(className);
     const count = seen.get(base) ?? 0;
     seen.set(base, count + 1);

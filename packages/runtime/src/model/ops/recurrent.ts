@@ -27,7 +27,7 @@ export function cellOf(context: OpContext): { cell: Cell; options: CellOptions }
 }
 
 /** Shape of a cell's weight, [rows, columns] or [rows]. */
-export function cellWeightShape(weight: CellWeight, { units, outputWidth }: CellOptions, features: number): number[] {
+function cellWeightShape(weight: CellWeight, { units, outputWidth }: CellOptions, features: number): number[] {
   const rows = { units, output: outputWidth, one: 1 }[weight.rows] * (weight.gates?.length ?? 1);
   if (!weight.columns) return [rows];
   return [rows, { features, units, output: outputWidth }[weight.columns]];

@@ -47,7 +47,7 @@ function cudnnMatrix({ shape, data }: Stored, order: readonly number[], units: n
 /** Bias vectors with gates in our order. */
 function vector(data: Float32Array, order: readonly number[], units: number): Stored {
   const out = new Float32Array(order.length * units);
-  order.forEach((from, gate) => out.set(data.subarray(from * units, (from + 1) * units), gate * units));
+  for (const [gate, from] of order.entries()) out.set(data.subarray(from * units, (from + 1) * units), gate * units);
   return { shape: [out.length], data: out };
 }
 

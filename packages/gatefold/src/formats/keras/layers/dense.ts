@@ -1,6 +1,8 @@
 import { sizeOf } from '@gatefold/runtime';
 import { applyActivation } from '../activations.ts';
+import { show } from '../json.ts';
 import {
+  channelsLast,
   checkShape,
   flagIn,
   type LayerContext,
@@ -11,6 +13,7 @@ import {
   single,
   transposed,
 } from '../layer.ts';
+import { differs } from './truth.ts';
 
 /** A bias of the layer where it has one; the order of calls is the order of the file. */
 function biasWeight(context: LayerContext, units: number): Record<string, string> {
@@ -49,7 +52,7 @@ const embedding: LayerReader = (context, inputs) => {
   });
   const y = builder.add('embedding', name, { x: x.value }, {}, { table }).y!;
   if (!flagIn(context, 'mask_zero')) return [{ value: y }];
-  return [{ value: y, mask: builder.add('mask', `${name}/mask`, { x: x.value }, { value: 0 }).y! }];
+  return [{ value: y, mask: differs(context, x.value, 0) }];
 };
 
 interface Window {
@@ -62,8 +65,7 @@ interface Window {
 /** Window options of convolutions and pools; `same` splits its padding as TensorFlow does, the larger half right. */
 export function windowOf(context: LayerContext, value: string, sizeKey: string): Window {
   const { layer, builder } = context;
-  if ((layer.config.data_format ?? 'channels_last') !== 'channels_last')
-    refuseLayer(context, 'channels come first', 'use channels_last');
+  channelsLast(context);
   const size = single(context, sizeKey);
   const strides = layer.config.strides ?? (sizeKey === 'pool_size' ? size : 1);
   const stride = Array.isArray(strides) ? Number(strides[0]) : Number(strides);
@@ -72,7 +74,7 @@ export function windowOf(context: LayerContext, value: string, sizeKey: string):
   const mode = layer.config.padding ?? 'valid';
   if (mode === 'valid') return { size, stride, dilation, padding: [0, 0] };
   if (mode === 'causal') return { size, stride, dilation, padding: [reach - 1, 0] };
-  if (mode !== 'same') refuseLayer(context, `padding ${JSON.stringify(mode)}`);
+  if (mode !== 'same') refuseLayer(context, `padding ${show(mode)}`);
   const steps = builder.steps(value);
   if (steps === undefined && stride > 1) {
     refuseLayer(
@@ -115,7 +117,8 @@ const conv1d: LayerReader = (context, inputs) => {
 function depthwiseKernel(context: LayerContext, features: number, size: number, multiplier: number): string {
   const { builder, name, supply } = context;
   return builder.weight(`${name}/depthwise`, () => {
-    const stored = supply.take('depthwise_kernel');
+    // Keras 3 calls a lone depthwise kernel plainly `kernel` in its HDF5 files.
+    const stored = supply.take('depthwise_kernel', 'kernel');
     checkShape(context, 'depthwise_kernel', stored.shape, [size, features, multiplier]);
     return transposed({ shape: [size, features * multiplier], data: stored.data });
   });

@@ -1,12 +1,13 @@
 import type { LayerReader } from '../layer.ts';
+import { arithmeticOperations } from './arithmetic.ts';
 import { denseLayers } from './dense.ts';
-import { mergeLayers } from './merge.ts';
+import { concatenate, mergeLayers } from './merge.ts';
 import { normalizationLayers } from './normalization.ts';
 import { recurrentLayers } from './recurrent.ts';
 import { shapeLayers } from './shape.ts';
 import { simpleLayers } from './simple.ts';
 import { timeDistributed } from './time-distributed.ts';
-import { truthLayers } from './truth.ts';
+import { truthOperations } from './truth.ts';
 
 /** Readers by Keras class. */
 export const layerReaders: Readonly<Record<string, LayerReader>> = {
@@ -16,6 +17,12 @@ export const layerReaders: Readonly<Record<string, LayerReader>> = {
   ...normalizationLayers,
   ...shapeLayers,
   ...simpleLayers,
-  ...truthLayers,
   TimeDistributed: timeDistributed,
+};
+
+/** Readers of Keras 3's operations on tensors, which share some names with layers. */
+export const operationReaders: Readonly<Record<string, LayerReader>> = {
+  ...truthOperations,
+  ...arithmeticOperations,
+  Concatenate: concatenate,
 };

@@ -1,40 +1,101 @@
 import type { KerasTensor } from '../builder.ts';
-import { type LayerContext, type LayerReader, refuseLayer } from '../layer.ts';
+import { type LayerContext, type LayerReader, noArguments, refuseLayer } from '../layer.ts';
+import { sameShapes } from './broadcast.ts';
 import { joinTruths, stepMask } from './truth.ts';
 
 /**
  * The mask of joined tensors. Keras 2: a step counts where every mask says so. Keras 3: where any does, and a tensor
- * without mask counts everywhere.
+ * without mask counts everywhere; before 3.4 lists of tensors lost their masks.
  */
-function joinMasks({ builder, name, kerasMajor }: LayerContext, inputs: readonly KerasTensor[]): string | undefined {
-  const masks = [...new Set(inputs.flatMap(({ mask }) => (mask === undefined ? [] : [mask])))];
-  const [first, ...rest] = masks;
-  const unmasked = inputs.some(({ mask }) => mask === undefined);
-  if (first === undefined || (kerasMajor >= 3 && unmasked)) return undefined;
-  const fn = kerasMajor >= 3 ? 'maximum' : 'multiply';
+function joinMasks({ builder, name, version }: LayerContext, inputs: readonly KerasTensor[]): string | undefined {
+  const [first, ...rest] = new Set(inputs.flatMap(({ mask }) => (mask === undefined ? [] : [mask])));
+  if (first === undefined) return undefined;
+  const isOr = version.major >= 3;
+  if (isOr && (version.minor < 4 || inputs.some(({ mask }) => mask === undefined))) return undefined;
+  const fn = isOr ? 'maximum' : 'multiply';
   return rest.reduce((a, b) => builder.add('binary', `${name}/mask`, { a, b }, { function: fn }).y!, first);
-}
-
-/** Repeats the steps of a one-step sequence where the others have more. */
-function broadcast(context: LayerContext, inputs: readonly KerasTensor[]): string[] {
-  const { builder, name } = context;
-  const steps = inputs.map(({ value }) => (builder.isSequence(value) ? builder.steps(value) : undefined));
-  const most = Math.max(...steps.map((n) => n ?? 0));
-  return inputs.map(({ value }, i) => {
-    if (steps[i] !== 1 || most <= 1) return value;
-    return builder.add('repeat', `${name}/repeat`, { x: value }, { times: most }).y!;
-  });
 }
 
 function elementwise(fn: string, average = false): LayerReader {
   return (context, inputs) => {
     const { builder, name } = context;
     if (inputs.length < 1) refuseLayer(context, 'is called without inputs');
-    const [first, ...rest] = broadcast(context, inputs);
+    const [first, ...rest] = sameShapes(
+      context,
+      inputs.map(({ value }) => value),
+    );
     let value = first!;
     for (const b of rest) value = builder.add('binary', name, { a: value, b }, { function: fn }).y!;
-    if (average)
+    if (average) {
       value = builder.add('unary', `${name}/mean`, { x: value }, { function: ['affine', 1 / inputs.length, 0] }).y!;
+    }
+    return [{ value, mask: joinMasks(context, inputs) }];
+  };
+}
+
+/** Whether the layer leaves out what masks hide, as Keras 3.4 and later do. */
+function minds({ version }: LayerContext, inputs: readonly KerasTensor[]): boolean {
+  return version.major >= 3 && version.minor >= 4 && inputs.some(({ mask }) => mask !== undefined);
+}
+
+/** a where the mask is set, else b. */
+function select(context: LayerContext, mask: string, a: string, b: string): string {
+  const { builder, name } = context;
+  if (a === b) return a;
+  const not = builder.add('unary', `${name}/not`, { x: mask }, { function: ['oneMinus'] }).y!;
+  const kept = builder.add('applyMask', `${name}/kept`, { x: a, mask }).y!;
+  const other = builder.add('applyMask', `${name}/other`, { x: b, mask: not }).y!;
+  return builder.add('binary', `${name}/select`, { a: kept, b: other }, { function: 'add' }).y!;
+}
+
+/** Masked steps count as 1 in the product; where every tensor is masked, as 0 in the end. */
+const multiply: LayerReader = (context, inputs, named) => {
+  if (!minds(context, inputs)) return elementwise('multiply')(context, inputs, named);
+  const { builder, name } = context;
+  const values = sameShapes(
+    context,
+    inputs.map(({ value }) => value),
+  );
+  const factors = values.map((value, i) => {
+    const { mask } = inputs[i]!;
+    if (mask === undefined) return value;
+    return select(
+      context,
+      mask,
+      value,
+      builder.add('unary', `${name}/ones`, { x: value }, { function: ['affine', 0, 1] }).y!,
+    );
+  });
+  const value = factors.reduce((a, b) => builder.add('binary', name, { a, b }, { function: 'multiply' }).y!);
+  const mask = joinMasks(context, inputs);
+  return [
+    { value: mask === undefined ? value : builder.add('applyMask', `${name}/masked`, { x: value, mask }).y!, mask },
+  ];
+};
+
+/** Where one side is masked the other is taken; where both are, the first. */
+function extreme(fn: 'maximum' | 'minimum'): LayerReader {
+  return (context, inputs, named) => {
+    if (!minds(context, inputs)) return elementwise(fn)(context, inputs, named);
+    const { builder, name } = context;
+    const values = sameShapes(
+      context,
+      inputs.map(({ value }) => value),
+    );
+    let value = values[0]!;
+    let { mask } = inputs[0]!;
+    inputs.slice(1).forEach(({ mask: other }, i) => {
+      const b = other === undefined ? values[i + 1]! : select(context, other, values[i + 1]!, value);
+      const a = mask === undefined ? value : select(context, mask, value, b);
+      value = builder.add('binary', name, { a, b }, { function: fn }).y!;
+      mask =
+        mask === undefined || other === undefined
+          ? undefined
+          : joinMasks(context, [
+              { value: '', mask },
+              { value: '', mask: other },
+            ]);
+    });
     return [{ value, mask: joinMasks(context, inputs) }];
   };
 }
@@ -46,46 +107,46 @@ function joinSteps({ builder }: LayerContext, values: readonly string[], what: s
   return builder.add('transpose', what, { x: builder.add('concat', `${what}/joined`, named).y! }).y!;
 }
 
-const concatenate: LayerReader = (context, inputs) => {
+export const concatenate: LayerReader = (context, inputs) => {
   const { builder, name, layer } = context;
   if (inputs.length < 1) refuseLayer(context, 'is called without inputs');
   const axis = Number(layer.config.axis ?? -1);
-  if (inputs.every(({ truth }) => truth)) {
-    if (axis === -1) return joinTruths(context, inputs, { tensors: {}, constants: [] });
+  if (inputs.some(({ truth }) => truth)) {
+    if (axis === -1) return joinTruths(context, inputs, noArguments);
     const masks = inputs.map(
-      (tensor) => stepMask(context, tensor) ?? refuseLayer(context, 'joins a mask that is always true'),
+      (tensor) => stepMask(context, tensor, { value: '' }) ?? refuseLayer(context, 'joins a mask that is always true'),
     );
     return [{ value: '', truth: { masks: [joinSteps(context, masks, name)], always: false } }];
   }
-  const rank = 1 + (builder.isSequence(inputs[0]!.value) ? 1 : 0) + builder.type(inputs[0]!.value).shape.length;
-  const list = (values: readonly string[]) => Object.fromEntries(values.map((value, i) => [String(i), value]));
+  const rank = builder.rank(inputs[0]!.value, context.eachStep);
   if (axis === -1 || axis === rank - 1) {
-    const value = builder.add('concat', name, list(inputs.map((tensor) => tensor.value))).y!;
-    return [{ value, mask: joinMasks(context, inputs) }];
+    const list = Object.fromEntries(inputs.map(({ value }, i) => [String(i), value]));
+    return [{ value: builder.add('concat', name, list).y!, mask: joinMasks(context, inputs) }];
   }
   if (rank !== 3 || (axis !== 1 && axis !== -2))
     return refuseLayer(context, `axis ${axis}`, 'concatenate along steps or features');
-  const join = (values: readonly string[], what: string) => joinSteps(context, values, what);
-  const value = join(
+  const value = joinSteps(
+    context,
     inputs.map((tensor) => tensor.value),
     name,
   );
-  if (inputs.every(({ mask }) => mask === undefined)) return [{ value }];
+  if (inputs.every(({ mask }) => mask === undefined) || (context.version.major >= 3 && context.version.minor < 4))
+    return [{ value }];
   // A sequence without mask counts everywhere: 0·x + 1 of its first feature.
   const masks = inputs.map((tensor) => {
     if (tensor.mask !== undefined) return tensor.mask;
     const first = builder.add('slice', `${name}/first`, { x: tensor.value }, { from: 0, to: 1 }).y!;
     return builder.add('unary', `${name}/ones`, { x: first }, { function: ['affine', 0, 1] }).y!;
   });
-  return [{ value, mask: join(masks, `${name}/mask`) }];
+  return [{ value, mask: joinSteps(context, masks, `${name}/mask`) }];
 };
 
 export const mergeLayers: Readonly<Record<string, LayerReader>> = {
   Add: elementwise('add'),
   Subtract: elementwise('subtract'),
-  Multiply: elementwise('multiply'),
+  Multiply: multiply,
   Average: elementwise('add', true),
-  Maximum: elementwise('maximum'),
-  Minimum: elementwise('minimum'),
+  Maximum: extreme('maximum'),
+  Minimum: extreme('minimum'),
   Concatenate: concatenate,
 };

@@ -1,14 +1,22 @@
 import type { KerasTensor } from '../builder.ts';
+import { show } from '../json.ts';
 import { flagIn, type LayerContext, type LayerReader, numberIn, only, refuseLayer } from '../layer.ts';
 
-/** Refuses normalization over anything but the features. */
-function checkAxis(context: LayerContext, x: KerasTensor): number {
-  const { builder, layer } = context;
+/** The axes of an option, counted from the batch; inside TimeDistributed the steps are none. */
+function axesOf({ builder, layer, eachStep }: LayerContext, x: KerasTensor): unknown[] {
   const value = layer.config.axis ?? -1;
-  const axis = Array.isArray(value) && value.length === 1 ? value[0] : value;
-  const rank = 1 + (builder.isSequence(x.value) ? 1 : 0) + builder.type(x.value).shape.length;
-  if (axis !== -1 && axis !== rank - 1)
-    refuseLayer(context, `normalizes over axis ${JSON.stringify(value)}`, 'normalize the last axis');
+  const rank = builder.rank(x.value, eachStep);
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  return list.map((axis) => (typeof axis === 'number' && axis < 0 ? axis + rank : axis)).sort();
+}
+
+/** Refuses what works along anything but the features. */
+export function checkAxis(context: LayerContext, x: KerasTensor): number {
+  const { builder, layer, eachStep } = context;
+  const axes = axesOf(context, x);
+  if (axes.length !== 1 || axes[0] !== builder.rank(x.value, eachStep) - 1) {
+    refuseLayer(context, `works along axis ${show(layer.config.axis)}`, 'use the last axis');
+  }
   return builder.type(x.value).shape.at(-1)!;
 }
 
@@ -24,9 +32,9 @@ export function overSteps(reader: LayerReader): LayerReader {
   return (context, inputs, named) => {
     const x = only(context, inputs);
     const { builder, layer, name } = context;
-    const { axis } = layer.config;
-    const first = Array.isArray(axis) && axis.length === 1 ? axis[0] : axis;
-    if (!builder.isSequence(x.value) || (first !== 1 && first !== -2)) return reader(context, inputs, named);
+    const axes = axesOf(context, x);
+    const isAcross = axes.length === 1 && axes[0] === 1 && builder.rank(x.value, context.eachStep) === 3;
+    if (!isAcross) return reader(context, inputs, named);
     const across = builder.add('transpose', `${name}/across`, { x: x.value }).y!;
     const inner = { ...context, layer: { ...layer, config: { ...layer.config, axis: -1 } } };
     const [y] = reader(inner, [{ value: across }], named);
@@ -39,6 +47,7 @@ const batchNormalization: LayerReader = (context, inputs) => {
   const { builder, name } = context;
   const x = only(context, inputs);
   const width = checkAxis(context, x);
+  if (flagIn(context, 'renorm')) refuseLayer(context, 'batch renormalization', 'use plain BatchNormalization');
   const scaleName = `${name}/scale`;
   if (!Object.hasOwn(builder.weights, scaleName)) {
     const gamma = flagIn(context, 'scale', true) ? vector(context, 'gamma', width) : undefined;
@@ -62,7 +71,7 @@ const batchNormalization: LayerReader = (context, inputs) => {
 const layerNormalization: LayerReader = (context, inputs, named) => {
   const { builder, name, layer } = context;
   const x = only(context, inputs);
-  if (JSON.stringify(layer.config.axis) === '[1,2]' && builder.isSequence(x.value)) {
+  if (axesOf(context, x).join() === '1,2' && builder.rank(x.value, context.eachStep) === 3) {
     // Over steps and features at once: laid side by side they are the features of one vector.
     const steps = builder.steps(x.value) ?? refuseLayer(context, 'normalizes over an open number of steps');
     const width = builder.type(x.value).shape.at(-1)!;
@@ -97,13 +106,16 @@ const rmsNormalization: LayerReader = (context, inputs) => {
   const width = checkAxis(context, x);
   const gamma = builder.weight(`${name}/gamma`, () => ({ shape: [width], data: vector(context, 'scale', width) }));
   const attributes = { kind: 'rms', epsilon: numberIn(context, 'epsilon', 1e-6) };
-  return [{ ...x, value: builder.add('normalization', name, { x: x.value }, attributes, { gamma }).y! }];
+  // Keras loses the mask here.
+  return [{ value: builder.add('normalization', name, { x: x.value }, attributes, { gamma }).y! }];
 };
 
 const unitNormalization: LayerReader = (context, inputs) => {
   const x = only(context, inputs);
+  // Keras 2 bounds the square sum, Keras 3 its root.
+  const epsilon = context.version.major >= 3 ? 1e-24 : 1e-12;
   checkAxis(context, x);
-  const value = context.builder.add('normalization', context.name, { x: x.value }, { kind: 'unit', epsilon: 1e-12 }).y!;
+  const value = context.builder.add('normalization', context.name, { x: x.value }, { kind: 'unit', epsilon }).y!;
   return [{ ...x, value }];
 };
 
@@ -135,12 +147,15 @@ function scaleAndShift(
   return [{ ...x, value: builder.add('scaleShift', name, { x: x.value }, {}, weights).y! }];
 }
 
+/** Preprocessing layers hand the mask on since Keras 3. */
+function maskOfThree({ version }: LayerContext, x: KerasTensor): KerasTensor {
+  return version.major >= 3 ? x : { value: x.value };
+}
+
 const rescaling: LayerReader = (context, inputs) => {
-  const x = only(context, inputs);
+  const x = maskOfThree(context, only(context, inputs));
   const width = context.builder.type(x.value).shape.at(-1)!;
-  // Keras 2 drops the mask here.
-  const mask = context.kerasMajor >= 3 ? x.mask : undefined;
-  return scaleAndShift(context, { ...x, mask }, () => {
+  return scaleAndShift(context, x, () => {
     const scale = listed(context.layer.config.scale, width) ?? refuseLayer(context, 'its scale is no number');
     const shift = listed(context.layer.config.offset ?? 0, width) ?? refuseLayer(context, 'its offset is no number');
     return { scale, shift };
@@ -149,7 +164,7 @@ const rescaling: LayerReader = (context, inputs) => {
 
 /** (x − mean)/max(√variance, 1e-7), by statistics in the configuration or adapted ones in the file; or its inverse. */
 const normalization: LayerReader = (context, inputs) => {
-  const x = only(context, inputs);
+  const x = maskOfThree(context, only(context, inputs));
   const width = context.builder.type(x.value).shape.at(-1)!;
   // Without an axis there is one mean and one variance for everything.
   const { axis } = context.layer.config;

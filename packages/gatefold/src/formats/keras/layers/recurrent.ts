@@ -2,6 +2,7 @@ import { type AttributeValue, sizeOf } from '@gatefold/runtime';
 import { cellActivation } from '../activations.ts';
 import { activationAttribute, type KerasTensor } from '../builder.ts';
 import { layerConfig } from '../config.ts';
+import { show } from '../json.ts';
 import {
   configOf,
   flagIn,
@@ -12,6 +13,7 @@ import {
   refuseLayer,
   single,
 } from '../layer.ts';
+import type { KerasVersion } from '../version.ts';
 import { cellWeights } from './cell-weights.ts';
 import { stepMask } from './truth.ts';
 
@@ -37,10 +39,10 @@ interface Run {
 
 /** Adds the node of one cell; returns its sequence and its final states. */
 function addCell(context: LayerContext, x: string, run: Run): { y: string; states: string[] } {
-  const { builder, layer, name, kerasMajor } = context;
+  const { builder, layer, name, version } = context;
   const { config, className } = layer;
   const cell =
-    cellClasses[className] ??
+    (Object.hasOwn(cellClasses, className) ? cellClasses[className] : undefined) ??
     refuseLayer(context, `cell "${className}" is not known`, 'known: LSTMCell, GRUCell, SimpleRNNCell');
   const cudnn = className.startsWith('CuDNN');
   const units = single(context, 'units', config.output_dim as number | undefined);
@@ -48,7 +50,7 @@ function addCell(context: LayerContext, x: string, run: Run): { y: string; state
     refuseLayer(context, 'is of Keras 1', 'load and save it with Keras 2 first');
   if (flagIn(context, 'time_major')) refuseLayer(context, 'time comes first', 'use time_major=False');
   // Keras 2's plain GRU had no reset_after option before 2.2; the CuDNN form always resets after.
-  const resetAfter = cell === 'gru' && (cudnn || flagIn(context, 'reset_after', kerasMajor >= 3));
+  const resetAfter = cell === 'gru' && (cudnn || flagIn(context, 'reset_after', version.major >= 3));
   const features = sizeOf(builder.type(x).shape);
   const weights = cellWeights(context, {
     cell,
@@ -65,7 +67,7 @@ function addCell(context: LayerContext, x: string, run: Run): { y: string; state
       ? {}
       : {
           recurrentActivation: activationAttribute(
-            cellActivation(context, cudnn ? 'sigmoid' : (config.recurrent_activation ?? 'sigmoid')),
+            cellActivation(context, cudnn ? 'sigmoid' : (config.recurrent_activation ?? gateDefault(version))),
           ),
         }),
     ...(resetAfter ? { resetAfter } : {}),
@@ -82,6 +84,11 @@ function addCell(context: LayerContext, x: string, run: Run): { y: string; state
   return { y: out.y!, states: stateNames.map((state) => out[state]!) };
 }
 
+/** Standalone Keras up to 2.2 had the hard sigmoid as the default of its gates. */
+function gateDefault({ standalone, minor }: KerasVersion): string {
+  return standalone && minor < 3 ? 'hard_sigmoid' : 'sigmoid';
+}
+
 /** The cells of a layer: its own, or those of the RNN wrapper, each with its own context. */
 function cellsOf(context: LayerContext): LayerContext[] {
   if (context.layer.className !== 'RNN') {
@@ -91,7 +98,9 @@ function cellsOf(context: LayerContext): LayerContext[] {
   const cell = layerConfig(configOf(context.layer.config.cell, context, 'cell'), `${context.name}.cell`);
   if (cell.className !== 'StackedRNNCells') return [{ ...context, layer: cell, supply: context.supply.part('cell') }];
   const list = cell.config.cells;
-  if (!Array.isArray(list)) return refuseLayer(context, 'StackedRNNCells without cells');
+  if (!Array.isArray(list) || list.length === 0) return refuseLayer(context, 'StackedRNNCells without cells');
+  if (cell.config.reverse_state_order === true)
+    refuseLayer(context, 'states in reverse order', 'use reverse_state_order=False');
   const inner = list.map((value, i) => layerConfig(value, `${context.name}.cells[${i}]`));
   const supplies = context.supply.part('cell').parts(inner, 'cells');
   return inner.map((layer, i) => ({ ...context, layer, name: `${context.name}/${i}`, supply: supplies(i) }));
@@ -124,8 +133,11 @@ function runLayer(
   }
   const { builder, name } = context;
   const reversed = () => builder.add('reverse', `${name}/reverse`, { x: at }).y!;
-  // What a masked step repeats starts at zero; the state may not have. Then only the sequence tells the last output.
-  const differs = mask !== undefined && (initial.length > 0 || stateful);
+  if (initial.length !== 0 && initial.length !== states.length) {
+    refuseLayer(context, `is given ${initial.length} initial states and has ${states.length}`);
+  }
+  // What a masked step repeats starts at zero, or is zero; the state is not. Then only the sequence tells the last output.
+  const differs = mask !== undefined && (initial.length > 0 || stateful || zeroOutputForMask);
   return {
     states,
     // `y` follows the input's order, Keras gives the order of processing.
@@ -151,10 +163,11 @@ interface LayerRun {
  */
 function splitInputs(context: LayerContext, inputs: readonly KerasTensor[], named: NamedArguments['tensors']) {
   const [x, ...rest] = inputs;
+  if (Number(context.layer.config.num_constants ?? 0) > 0) refuseLayer(context, 'constants beside its states');
   const initial = (named.initial_state ?? rest).map((tensor) => tensor.value);
-  const implicit = context.kerasMajor >= 3 && initial.length > 0 ? undefined : x!.mask;
+  const implicit = context.version.major >= 3 && initial.length > 0 ? undefined : x!.mask;
   const [given] = named.mask ?? [];
-  return { x: x!, initial, mask: given ? stepMask(context, given) : implicit };
+  return { x: x!, initial, mask: given ? stepMask(context, given, x!) : implicit };
 }
 
 const recurrent: LayerReader = (context, inputs, { tensors }) => {
@@ -183,15 +196,16 @@ function direction(context: LayerContext, which: 'forward' | 'backward'): LayerC
 
 const bidirectional: LayerReader = (context, inputs, { tensors }) => {
   if (inputs.length === 0) only(context, inputs);
-  const { builder, name, layer } = context;
+  const { builder, name, layer, version } = context;
   const { x, initial, mask } = splitInputs(context, inputs, tensors);
   const forward = direction(context, 'forward');
   const backward = direction(context, 'backward');
   const sequences = flagIn(forward, 'return_sequences');
   const half = initial.length / 2;
-  // The wrapper makes masked steps zero where sequences are returned, whatever the layer says.
-  const a = runLayer(forward, x, initial.slice(0, half), mask, sequences);
-  const b = runLayer(backward, x, initial.slice(half), mask, sequences);
+  // TensorFlow's wrapper makes masked steps zero where sequences are returned, whatever the layer says.
+  const zero = sequences && !version.standalone;
+  const a = runLayer(forward, x, initial.slice(0, half), mask, zero);
+  const b = runLayer(backward, x, initial.slice(half), mask, zero);
   const left = sequences ? a.sequence('processed') : a.last();
   // The wrapper reverses what its backward layer gives, in whatever direction that ran.
   const right = !sequences
@@ -208,7 +222,7 @@ const bidirectional: LayerReader = (context, inputs, { tensors }) => {
   else if (mode === 'sum' || mode === 'ave' || mode === 'mul') {
     y = builder.add('binary', name, { a: left, b: right }, { function: mode === 'mul' ? 'multiply' : 'add' }).y!;
     if (mode === 'ave') y = builder.add('unary', `${name}/half`, { x: y }, { function: ['affine', 0.5, 0] }).y!;
-  } else return refuseLayer(context, `merge_mode ${JSON.stringify(mode)}`);
+  } else return refuseLayer(context, `merge_mode ${show(mode)}`);
   return [{ value: y, mask: keptMask }, ...states];
 };
 

@@ -1,5 +1,6 @@
 import { sizeOf } from '@gatefold/runtime';
-import { type LayerReader, only, refuseLayer, single } from '../layer.ts';
+import { show } from '../json.ts';
+import { channelsLast, type LayerReader, only, refuseLayer, single } from '../layer.ts';
 
 /** A pair of step counts: one number for both sides, or [before, after]. */
 function pair(value: unknown): [number, number] | undefined {
@@ -13,6 +14,7 @@ function pair(value: unknown): [number, number] | undefined {
 const flatten: LayerReader = (context, inputs) => {
   const { builder, name } = context;
   const x = only(context, inputs);
+  channelsLast(context);
   const { shape } = builder.type(x.value);
   if (!builder.isSequence(x.value) && shape.length === 1) return [{ value: x.value }];
   const steps = builder.isSequence(x.value) ? builder.steps(x.value) : 1;
@@ -27,7 +29,7 @@ const reshape: LayerReader = (context, inputs) => {
   const { shape } = builder.type(x.value);
   const target = layer.config.target_shape;
   if (!Array.isArray(target) || target.length === 0 || !target.every((n) => Number.isInteger(n))) {
-    return refuseLayer(context, `target shape ${JSON.stringify(target)}`);
+    return refuseLayer(context, `target shape ${show(target)}`);
   }
   const timed = builder.isSequence(x.value);
   const steps = timed ? builder.steps(x.value) : 1;
@@ -52,7 +54,7 @@ const reshape: LayerReader = (context, inputs) => {
 const permute: LayerReader = (context, inputs) => {
   const { builder, name, layer } = context;
   const x = only(context, inputs);
-  const order = JSON.stringify(layer.config.dims);
+  const order = show(layer.config.dims);
   if (order === '[1,2]' || order === '[1]') return [{ value: x.value }];
   if (order !== '[2,1]') refuseLayer(context, `dims ${order}`);
   return [{ value: builder.add('transpose', name, { x: x.value }).y! }];
@@ -76,15 +78,13 @@ const upSampling1d: LayerReader = (context, inputs) => {
 
 const zeroPadding1d: LayerReader = (context, inputs) => {
   const { builder, name, layer } = context;
-  const [left, right] =
-    pair(layer.config.padding) ?? refuseLayer(context, `padding ${JSON.stringify(layer.config.padding)}`);
+  const [left, right] = pair(layer.config.padding) ?? refuseLayer(context, `padding ${show(layer.config.padding)}`);
   return [{ value: builder.add('pad', name, { x: only(context, inputs).value }, { left, right }).y! }];
 };
 
 const cropping1d: LayerReader = (context, inputs) => {
   const { builder, name, layer } = context;
-  const [left, right] =
-    pair(layer.config.cropping) ?? refuseLayer(context, `cropping ${JSON.stringify(layer.config.cropping)}`);
+  const [left, right] = pair(layer.config.cropping) ?? refuseLayer(context, `cropping ${show(layer.config.cropping)}`);
   return [
     { value: builder.add('pad', name, { x: only(context, inputs).value }, { left: 0 - left, right: 0 - right }).y! },
   ];

@@ -1,9 +1,10 @@
 import type { Activation } from '@gatefold/runtime';
-import { applyActivation } from '../activations.ts';
+import { applyActivation, layerActivation } from '../activations.ts';
 import { activationAttribute, type KerasTensor } from '../builder.ts';
-import { flagIn, type LayerContext, type LayerReader, numberIn, only, refuseLayer } from '../layer.ts';
+import { channelsLast, flagIn, type LayerContext, type LayerReader, numberIn, only, refuseLayer } from '../layer.ts';
 import { windowOf } from './dense.ts';
-import { overSteps } from './normalization.ts';
+import { checkAxis, overSteps } from './normalization.ts';
+import { differs, stepMask } from './truth.ts';
 
 /** Does nothing at inference. */
 const identity: LayerReader = (context, inputs) => [only(context, inputs)];
@@ -19,47 +20,18 @@ const activation: LayerReader = (context, inputs) => [
   applyActivation(context, only(context, inputs), context.layer.config.activation, ''),
 ];
 
-/** Keras writes some numbers as {value: …}. */
-function optionNumber(context: LayerContext, keys: readonly string[], otherwise: number): number {
-  for (const key of keys) {
-    const value = context.layer.config[key];
-    if (typeof value === 'number' && Number.isFinite(value)) return value;
-    if (typeof value === 'object' && value !== null && 'value' in value && typeof value.value === 'number')
-      return value.value;
-    if (value !== undefined && value !== null) refuseLayer(context, `option "${key}" is no number`);
-  }
-  return otherwise;
-}
+/** A layer that is an element-wise function. */
+const elementwise: LayerReader = (context, inputs) => {
+  const f =
+    layerActivation(context.layer.className, context.layer.config) ??
+    refuseLayer(context, 'its options are no numbers');
+  return unary(context, only(context, inputs), f);
+};
 
-const relu: LayerReader = (context, inputs) =>
-  unary(context, only(context, inputs), [
-    'relu',
-    optionNumber(context, ['negative_slope'], 0),
-    optionNumber(context, ['max_value'], Number.POSITIVE_INFINITY),
-    optionNumber(context, ['threshold'], 0),
-  ]);
-
-const leakyRelu: LayerReader = (context, inputs) =>
-  unary(context, only(context, inputs), [
-    'relu',
-    optionNumber(context, ['negative_slope', 'alpha'], 0.3),
-    Number.POSITIVE_INFINITY,
-    0,
-  ]);
-
-const elu: LayerReader = (context, inputs) =>
-  unary(context, only(context, inputs), ['elu', optionNumber(context, ['alpha'], 1)]);
-
-const thresholdedRelu: LayerReader = (context, inputs) =>
-  unary(context, only(context, inputs), ['relu', 0, Number.POSITIVE_INFINITY, optionNumber(context, ['theta'], 1)]);
-
-const softmax: LayerReader = (context, inputs) => {
+const softmax: LayerReader = (context, inputs, { tensors }) => {
   const x = only(context, inputs);
-  const axis = context.layer.config.axis ?? -1;
-  const rank = 1 + (context.builder.isSequence(x.value) ? 1 : 0) + context.builder.type(x.value).shape.length;
-  if (axis !== -1 && axis !== rank - 1)
-    refuseLayer(context, `softmax over axis ${JSON.stringify(axis)}`, 'apply it to the last axis');
-  if (x.mask !== undefined) refuseLayer(context, 'softmax over masked values');
+  checkAxis(context, x);
+  if (!context.eachStep && (x.mask !== undefined || tensors.mask)) refuseLayer(context, 'softmax over masked values');
   return [{ value: context.builder.add('softmax', context.name, { x: x.value }).y! }];
 };
 
@@ -68,15 +40,17 @@ const prelu: LayerReader = (context, inputs) => {
   const x = only(context, inputs);
   const width = builder.type(x.value).shape.at(-1)!;
   const slope = builder.weight(`${name}/slope`, () => {
-    const { data } = supply.take('alpha');
+    const { shape, data } = supply.take('alpha');
+    if (shape.at(-1) !== width) refuseLayer(context, 'its features share a slope', 'use PReLU(shared_axes=[1])');
     return { shape: [data.length], data };
   });
   const slopes = builder.weights[slope]!.shape[0]!;
   if (slopes === width) return [{ ...x, value: builder.add('prelu', name, { x: x.value }, {}, { slope }).y! }];
   // A slope of its own for every step: the steps are laid side by side for it.
   const steps = builder.steps(x.value);
-  if (steps === undefined || slopes !== steps * width)
+  if (steps === undefined || slopes !== steps * width || context.eachStep) {
     return refuseLayer(context, 'its slopes do not fit', 'use PReLU(shared_axes=[1])');
+  }
   const flat = builder.add('reshape', `${name}/flat`, { x: x.value }, { shape: [slopes] }).y!;
   const y = builder.add('prelu', name, { x: flat }, {}, { slope }).y!;
   return [{ ...x, value: builder.add('reshape', `${name}/steps`, { x: y }, { shape: [steps, width], time: true }).y! }];
@@ -85,7 +59,7 @@ const prelu: LayerReader = (context, inputs) => {
 const masking: LayerReader = (context, inputs) => {
   const { builder, name } = context;
   const x = only(context, inputs);
-  const mask = builder.add('mask', `${name}/mask`, { x: x.value }, { value: numberIn(context, 'mask_value', 0) }).y!;
+  const mask = differs(context, x.value, numberIn(context, 'mask_value', 0));
   return [{ value: builder.add('applyMask', name, { x: x.value, mask }).y!, mask }];
 };
 
@@ -99,11 +73,14 @@ function pool(fn: 'max' | 'mean'): LayerReader {
 }
 
 function globalPool(fn: 'max' | 'mean'): LayerReader {
-  return (context, inputs) => {
+  return (context, inputs, { tensors }) => {
     const { builder, name } = context;
     const x = only(context, inputs);
-    const mask = fn === 'mean' && x.mask !== undefined ? { mask: x.mask } : {};
-    const value = builder.add('reduceTime', name, { x: x.value, ...mask }, { function: fn }).y!;
+    channelsLast(context);
+    const [given] = tensors.mask ?? [];
+    const mask = given ? stepMask(context, given, x) : x.mask;
+    const masked = fn === 'mean' && mask !== undefined ? { mask } : {};
+    const value = builder.add('reduceTime', name, { x: x.value, ...masked }, { function: fn }).y!;
     return [
       {
         value: flagIn(context, 'keepdims')
@@ -121,16 +98,19 @@ const identities = [
   'GaussianNoise',
   'AlphaDropout',
   'ActivityRegularization',
-  'Identity',
 ];
 
 export const simpleLayers: Readonly<Record<string, LayerReader>> = {
   ...Object.fromEntries(identities.map((name) => [name, identity])),
+  // Keras 2 loses the mask here.
+  Identity: (context, inputs) => [
+    context.version.major >= 3 ? only(context, inputs) : { value: only(context, inputs).value },
+  ],
   Activation: activation,
-  ReLU: relu,
-  LeakyReLU: leakyRelu,
-  ELU: elu,
-  ThresholdedReLU: thresholdedRelu,
+  ReLU: elementwise,
+  LeakyReLU: elementwise,
+  ELU: elementwise,
+  ThresholdedReLU: elementwise,
   PReLU: prelu,
   Softmax: overSteps(softmax),
   Masking: masking,

@@ -1,6 +1,6 @@
 import { sizeOf } from '@gatefold/runtime';
 import { isModelClass, type LayerConfig, layerConfig, modelConfig } from '../config.ts';
-import { configOf, type LayerContext, type LayerReader, only, refuseLayer } from '../layer.ts';
+import { configOf, type LayerContext, type LayerReader, noArguments, only, refuseLayer } from '../layer.ts';
 
 /** Layers that treat every row of features alone, so that wrapping them changes nothing. */
 const rowwise = new Set([
@@ -45,7 +45,7 @@ function reshapeSteps(context: LayerContext, value: string, inner: LayerConfig):
 }
 
 /** Applies a layer to every step. */
-export const timeDistributed: LayerReader = (context, inputs, named) => {
+export const timeDistributed: LayerReader = (context, inputs) => {
   const inner = layerConfig(configOf(context.layer.config.layer, context, 'layer'), `${context.name}.layer`);
   const x = only(context, inputs);
   if (inner.className === 'Flatten' || inner.className === 'Reshape') {
@@ -58,6 +58,9 @@ export const timeDistributed: LayerReader = (context, inputs, named) => {
       'only layers without time of their own can be wrapped',
     );
   }
-  const [y, ...rest] = context.read({ ...context, layer: inner, supply: context.supply.part('layer') }, inputs, named);
-  return [{ value: y!.value, mask: x.mask }, ...rest];
+  if (!context.builder.isSequence(x.value)) refuseLayer(context, 'is applied to something that has no steps');
+  const within = { ...context, layer: inner, supply: context.supply.part('layer'), eachStep: true };
+  const [y, ...rest] = context.read(within, [{ value: x.value }], noArguments);
+  if (!y || rest.length > 0) return refuseLayer(context, 'wraps a layer of several outputs');
+  return [{ value: y.value, mask: x.mask }];
 };
