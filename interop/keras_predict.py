@@ -16,7 +16,6 @@ numbers.  They are written into OUT.npz beside the outputs.
 import argparse
 import itertools
 import os
-import re
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "torch")  # read by Keras 3 alone
@@ -25,14 +24,6 @@ import keras
 import numpy as np
 
 KERAS2 = keras.__version__.startswith("2.")
-
-
-def load(path):
-    """Load a model, giving it a name that TensorFlow accepts as a scope."""
-    model = keras.models.load_model(path, compile=False)
-    if KERAS2:
-        model._name = re.sub(r"[^\w.-]", "_", model.name)
-    return model
 
 
 def predict(model, inputs):
@@ -109,7 +100,7 @@ def main():
 
     for i in range(0, len(args.files), group):
         path, *inputs, out = args.files[i:i + group]
-        model = load(path)
+        model = keras.models.load_model(path, compile=False)
         if inputs:
             with np.load(inputs[0]) as stored:
                 arrays = {name: stored[name] for name in stored.files if name.startswith("in")}

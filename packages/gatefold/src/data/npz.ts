@@ -1,6 +1,6 @@
 import { fail, GatefoldError } from '@gatefold/runtime';
 import { zipSync } from 'fflate';
-import { isNpy, type NpyArray, type NumberArray, readNpy, writeNpy } from './npy.ts';
+import { type NpyArray, type NumberArray, readNpy, writeNpy } from './npy.ts';
 import { isZip, listZip, unzip } from './zip.ts';
 
 export { type NpyArray, type NumberArray, readNpy };

@@ -58,8 +58,8 @@ it('keeps the perplexity of a character LM, LSTM-256', { timeout: 300_000 }, asy
     const [name, , most] = table[i]!;
     const growth = evaluation.metrics.perplexity! / perplexity - 1;
     const ratio = floatBytes / writeGatefold(coded[i]!).length;
-    console.info(
-      `${name}: perplexity ${perplexity.toFixed(4)} → ${evaluation.metrics.perplexity!.toFixed(4)} (${(growth * 100).toFixed(2)} %), ${ratio.toFixed(2)}× smaller`,
+    process.stdout.write(
+      `${name}: perplexity ${perplexity.toFixed(4)} → ${evaluation.metrics.perplexity!.toFixed(4)} (${(growth * 100).toFixed(2)} %), ${ratio.toFixed(2)}× smaller\n`,
     );
     growths.push({ name, growth, most });
   });

@@ -18,7 +18,8 @@ describe('agrees with Keras', () => {
     const model = roots.map((root) => join(root, path)).find((candidate) => existsSync(candidate));
     if (!model) throw new Error(`the model of ${file} is gone`);
     const arrays = readNpz(readFileSync(join(folder, file)));
-    const session = createSession(await readModel(new Uint8Array(readFileSync(model)), { name: basename(model) }));
+    const read = await readModel(new Uint8Array(readFileSync(model)), { name: basename(model) });
+    const session = createSession(read.model);
 
     const inputs = session.inputs.map(({ name }, i) => [name, toFloat32(arrays.get(`in${i}`)!.data)] as const);
     const result = session.run(Object.fromEntries(inputs), { batch: arrays.get('in0')!.shape[0]! });

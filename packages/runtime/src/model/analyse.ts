@@ -49,7 +49,7 @@ function portType(port: Port, times: TimeClass[]): ValueType {
   return { time: times.push(time) - 1, shape, dtype: port.dtype };
 }
 
-/** Whether the first dimension after the batch is time: an open one, or the first of several, or a list of ids. */
+/** Whether the first dimension after the batch is time: an open one, or the first of several. */
 function isTime(dims: readonly Dim[]): boolean {
   return dims[0] === 'time' || dims.length > 1;
 }

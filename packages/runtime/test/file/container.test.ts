@@ -96,7 +96,7 @@ describe('names', () => {
       return;
     }
     expect(readGatefold(bytes).weights['kernel.scales']!.encoding).toEqual(bias!.encoding);
-    expect(readGatefold(bytes).weights.kernel!.encoding).toEqual(model.weights.kernel!.encoding);
+    expect(readGatefold(bytes).weights.kernel!.encoding).toEqual(coded.weights.kernel!.encoding);
   });
 });
 

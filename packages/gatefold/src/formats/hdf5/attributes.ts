@@ -60,7 +60,10 @@ function readText(source: Source, cursor: Cursor, { kind, size }: DataType, plac
 /** Object `index` of the collection at `address`. */
 function fromGlobalHeap(source: Source, address: number, index: number, place: string): Cursor {
   let heap = source.heaps.get(address);
-  if (!heap) source.heaps.set(address, (heap = listGlobalHeap(source, address)));
+  if (!heap) {
+    heap = listGlobalHeap(source, address);
+    source.heaps.set(address, heap);
+  }
   const object = heap.get(index);
   return object
     ? again(object)

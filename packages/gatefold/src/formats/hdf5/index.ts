@@ -51,7 +51,10 @@ export function openHdf5(bytes: Uint8Array): Hdf5File {
   const headers = new Map<number, readonly Message[]>();
   const headerAt = (address: number, path: string): readonly Message[] => {
     let header = headers.get(address);
-    if (!header) headers.set(address, (header = readHeader(source, address, path)));
+    if (!header) {
+      header = readHeader(source, address, path);
+      headers.set(address, header);
+    }
     return header;
   };
   const linksAt = new Map<number, Map<string, number> | undefined>();

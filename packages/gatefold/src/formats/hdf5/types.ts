@@ -63,7 +63,8 @@ export function readDataspace(cursor: Cursor): readonly number[] | null {
   const rank = cursor.u8();
   if (version < 1 || version > 2 || rank > 32) cursor.corrupt('has unreadable dimensions');
   cursor.skip(1);
-  const isNull = version === 2 ? cursor.u8() === 2 : (cursor.skip(5), false);
+  const isNull = version === 2 && cursor.u8() === 2;
+  if (version === 1) cursor.skip(5);
   if (isNull) return null;
   return Array.from({ length: rank }, () => {
     const dim = cursor.length();

@@ -16,7 +16,7 @@ const unary: OpDefinition = {
   },
 };
 
-/** a ∘ b. b may be one value per batch element where a is a sequence (it is repeated over time). */
+/** a ∘ b, element by element; both of one shape and number of steps. */
 const binary: OpDefinition = {
   op: 'binary',
   inputs: ['a', 'b'],

@@ -1,0 +1,111 @@
+// Drives the page in a real Chromium: npm run test:browser
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createSession, readGatefold, simd128Engine } from '@gatefold/runtime';
+import digits from '../digits/data.mjs';
+import { digitsModel } from './model.mjs';
+import { serve } from './serve.mjs';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+if (!existsSync(executablePath)) {
+  console.error(
+    `There is no Chromium at ${executablePath}. Install it (Debian: apt-get install chromium) or set CHROMIUM.`,
+  );
+  process.exit(1);
+}
+if (!existsSync(join(here, 'node_modules/playwright-core'))) {
+  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: here,
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exit(1);
+}
+const { chromium } = await import('playwright-core');
+
+const results = [];
+const check = (what, passed, detail = '') => {
+  results.push(passed);
+  console.log(`${passed ? 'ok    ' : 'FAILED'} ${what}${detail ? ` (${detail})` : ''}`);
+};
+const same = (a, b) => a.length === b.length && a.every((value, i) => Object.is(Math.fround(value), Math.fround(b[i])));
+
+const profile = mkdtempSync(join(tmpdir(), 'gatefold-chromium-'));
+const { server, url } = await serve();
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+const browser = await chromium.launchPersistentContext(profile, { executablePath, args: flags, headless: true });
+try {
+  const page = await browser.newPage();
+  const problems = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(message.text());
+  });
+  await page.goto(url);
+  await page.waitForFunction(() => window.gatefold !== undefined);
+  console.log(
+    `Chromium ${browser.browser()?.version() ?? ''}, ${await page.evaluate(() => window.gatefold.engine)} engine`,
+  );
+
+  const test = digits('test');
+  const session = createSession(readGatefold(await digitsModel()), { engine: simd128Engine });
+  const images = Array.from({ length: 100 }, (_, i) =>
+    Array.from(test.inputs.rows.data.subarray(i * 784, (i + 1) * 784)),
+  );
+  const inPage = await page.evaluate((list) => list.map((pixels) => window.gatefold.classify(pixels)), images);
+  const plain = await page.evaluate(
+    (list) => list.map((pixels) => window.gatefold.classifyPlain(pixels)),
+    images.slice(0, 10),
+  );
+  const right = inPage.filter((scores, i) => scores.indexOf(Math.max(...scores)) === test.targets.data[i]).length;
+  check('classifies MNIST test images', right >= 95, `${right} of 100`);
+  check(
+    'gives the bits of Node',
+    images.every((pixels, i) => same(inPage[i], session.run(Float32Array.from(pixels)).digit.data)),
+  );
+  check(
+    'gives the same bits on both engines',
+    plain.every((scores, i) => same(scores, inPage[i])),
+  );
+
+  // A one, drawn from top to bottom.
+  const box = await page.locator('#canvas').boundingBox();
+  await page.mouse.move(box.x + 140, box.y + 40);
+  await page.mouse.down();
+  for (let y = 40; y <= 240; y += 20) await page.mouse.move(box.x + 140, box.y + y);
+  await page.mouse.up();
+  const answer = await page.locator('#facts').textContent();
+  check('recognises a drawn stroke', answer.startsWith('That is a 1'), answer);
+  await page.locator('#clear').click();
+  check('clears', (await page.locator('#facts').textContent()).startsWith('Ready'));
+
+  await page.goto(`${url}worklet.html`);
+  await page.waitForFunction(() => window.runWorklet !== undefined);
+  const rows = Array.from({ length: 28 }, (_, r) => images[0].slice(r * 28, (r + 1) * 28));
+  const worklet = await page.evaluate((list) => window.runWorklet(list), rows);
+  check(
+    'loads and steps inside an AudioWorklet, with the bits of Node',
+    same(worklet.digit, inPage[0]),
+    `${worklet.engine} engine`,
+  );
+  check('reports no errors', problems.length === 0, problems.join('; '));
+} finally {
+  await browser.close();
+  server.close();
+  rmSync(profile, { recursive: true, force: true });
+}
+const failed = results.filter((passed) => !passed).length;
+console.log(`${results.length - failed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
