@@ -70,7 +70,8 @@ export function exitCodeOf(error: unknown): number {
 /** Reports an error: coded errors as they are, others with what a maintainer needs. */
 export function reportError(error: unknown, json: boolean): void {
   if (error instanceof GatefoldError) {
-    if (json)
+    // After a missed goal the result stands on standard output already.
+    if (json && error.code !== 'GOAL_MISSED')
       process.stdout.write(
         `${JSON.stringify({ error: { code: error.code, message: error.message, ...error.detail } })}\n`,
       );

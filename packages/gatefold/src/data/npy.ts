@@ -30,7 +30,7 @@ const readers: Readonly<Record<string, [size: number, read: (view: DataView, cou
 };
 
 /** Whether the bytes start like a .npy file. */
-export function isNpy(bytes: Uint8Array): boolean {
+function isNpy(bytes: Uint8Array): boolean {
   return bytes.length >= 10 && bytes[0] === 0x93 && String.fromCharCode(...bytes.subarray(1, 6)) === 'NUMPY';
 }
 
