@@ -101,6 +101,7 @@ function fromCsv(name: string, text: string, { target, window = 1, task }: DataO
   if (goal === undefined || !columns.includes(goal)) {
     fail('DATA_INVALID', `there is no column "${target}"`, { place: name, expected: columns.join(', ') });
   }
+  if (!(window >= 1)) fail('DATA_INVALID', 'a window needs at least one row', { place: name, found: `${window}` });
   const features = columns.filter((column) => column !== goal);
   const values = new Float32Array(rows.length * features.length);
   rows.forEach((row, r) => {
@@ -122,6 +123,8 @@ function fromCsv(name: string, text: string, { target, window = 1, task }: DataO
   const data = new Float32Array(count * size);
   for (let i = 0; i < count; i++) data.set(values.subarray(i * features.length, i * features.length + size), i * size);
   const words = rows.slice(window - 1).map((row) => row[goal]!);
+  const blank = words.indexOf('');
+  if (blank >= 0) fail('DATA_INVALID', 'a target is empty', { place: `${name}: example ${blank + 1}, column ${goal}` });
   const numbers = words.map(Number);
   const numeric = numbers.every((value) => Number.isFinite(value));
   const labels = numeric && numbers.every((value) => Number.isInteger(value) && value >= 0);
@@ -150,6 +153,7 @@ function fromJsonLines(name: string, text: string, options: DataOptions): Datase
     } catch (error) {
       fail('DATA_INVALID', 'a line is not JSON', { place, found: (error as Error).message });
     }
+    if (typeof example !== 'object' || example === null) fail('DATA_INVALID', 'a line is no object', { place });
     for (const [key, value] of Object.entries(example)) {
       const shape = shapeOf(value, place);
       const column = columns.get(key) ?? { shape, values: [] };
@@ -160,7 +164,7 @@ function fromJsonLines(name: string, text: string, options: DataOptions): Datase
           found: `[${shape}]`,
         });
       }
-      column.values.push(...((Array.isArray(value) ? value.flat(16) : [value]) as number[]));
+      for (const number of (Array.isArray(value) ? value.flat(16) : [value]) as number[]) column.values.push(number);
       columns.set(key, column);
     }
   }

@@ -46,12 +46,20 @@ async function vocabularyFor(
   model: Model | undefined,
 ): Promise<{ vocabulary?: readonly string[] }> {
   const known =
-    path === undefined ? model?.metadata.vocabulary : JSON.parse(new TextDecoder().decode(await readBytes(path)));
+    path === undefined ? model?.metadata.vocabulary : parseList(path, new TextDecoder().decode(await readBytes(path)));
   if (known === undefined) return {};
   if (!Array.isArray(known) || !known.every((symbol) => typeof symbol === 'string')) {
     fail('DATA_INVALID', 'a vocabulary must be a list of symbols', { place: path ?? 'metadata.vocabulary' });
   }
   return { vocabulary: known };
+}
+
+function parseList(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    return fail('DATA_INVALID', 'the vocabulary is not JSON', { place: path, found: (error as Error).message });
+  }
 }
 
 async function fromModule(path: string, split: string | undefined): Promise<Dataset> {

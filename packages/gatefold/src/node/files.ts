@@ -44,13 +44,25 @@ export async function writeBytes(path: string, bytes: Uint8Array | string, force
   const target = resolve(path);
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
   try {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     await writeFile(temporary, bytes);
     await rename(temporary, target);
   } catch (error) {
-    await rm(temporary, { force: true });
+    // Cleaning up must not hide the reason.
+    await rm(temporary, { force: true }).catch(() => {});
     if (isSystemError(error)) fail('FILE_WRITE', 'the file cannot be written', { place: path, found: error.message });
     throw error;
+  }
+}
+
+/** Makes a folder and those above it. Node's own recursive mkdir never ends where the system denies a parent (/proc). */
+async function makeFolder(path: string): Promise<void> {
+  if (existsSync(path)) return;
+  await makeFolder(dirname(path));
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (!existsSync(path)) throw error;
   }
 }
 

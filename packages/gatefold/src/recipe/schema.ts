@@ -51,7 +51,13 @@ export function parseRecipe(text: string, place = 'recipe'): Recipe {
   const document = parseDocument(text);
   const [problem] = document.errors;
   if (problem) fail('RECIPE_INVALID', 'the recipe is not YAML or JSON', { place, found: problem.message });
-  return checkRecipe(document.toJS({ maxAliasCount: 100 }), place);
+  let value: unknown;
+  try {
+    value = document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    fail('RECIPE_INVALID', 'the recipe cannot be resolved', { place, found: (error as Error).message });
+  }
+  return checkRecipe(value, place);
 }
 
 /** @throws RECIPE_INVALID */

@@ -207,7 +207,7 @@ function refusal(bytes: Uint8Array): GatefoldError {
     readGatefold(bytes);
   } catch (error) {
     if (!(error instanceof GatefoldError)) throw error;
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(10_000);
     return error;
   }
   throw new Error('the file was accepted');
@@ -284,7 +284,7 @@ describe('a graph of very many nodes', () => {
     } catch (error) {
       expect(error).toBeInstanceOf(GatefoldError);
     }
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(10_000);
   });
 });
 

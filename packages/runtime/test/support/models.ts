@@ -106,7 +106,7 @@ export const cellChoices: Readonly<Record<string, CellChoice>> = {
 };
 
 /** A recurrent node with random weights, added to `weights`. */
-function recurrentNode(
+export function recurrentNode(
   random: () => number,
   weights: Record<string, Weight>,
   name: string,
@@ -179,6 +179,6 @@ export function smallModel(
   });
 }
 
-function modelOf(name: string, weights: Record<string, Weight>, graph: Graph): Model {
+export function modelOf(name: string, weights: Record<string, Weight>, graph: Graph): Model {
   return { name, graphs: { main: graph }, weights, metadata: {} };
 }

@@ -34,6 +34,14 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
   if (flags.html) checkOutput(flags.html, context.force);
   const before = await loadModel(path, flags.arch);
   const dataset = await dataFor(flags, before.model);
+  for (const [name, value] of [
+    ['--max-bytes', flags.maxBytes],
+    ['--max-drop', flags.maxDrop],
+  ] as const) {
+    if (value !== undefined && !Number.isFinite(Number(value))) {
+      fail('OPTION_INVALID', `option "${name}" is no number`, { place: name, found: value });
+    }
+  }
   if (flags.maxDrop !== undefined && !dataset?.targets) {
     fail('OPTION_INVALID', '--max-drop needs data with targets', {
       place: '--max-drop',

@@ -34,7 +34,7 @@ export function readData(
     return new Cursor(source, `array "${place}"`, address, bytes).slice(bytes);
   }
   if (kind !== 2 || version > 3) {
-    fail('MODEL_UNSUPPORTED', 'an array of the HDF5 file has a layout of its newest versions', {
+    fail('FILE_VERSION', 'an array of the HDF5 file has a layout of its newest versions', {
       place,
       hint: "save it with Keras itself, or copy it with h5py and libver='earliest'",
     });
@@ -144,7 +144,7 @@ function unfilter(data: Uint8Array, id: number, size: number, bytes: number, pla
 /** Undoes the grouping of bytes of equal weight. */
 function unshuffle(data: Uint8Array, size: number): Uint8Array {
   const count = Math.floor(data.length / size);
-  const out = data.slice();
+  const out = new Uint8Array(data);
   for (let byte = 0; byte < size; byte++) {
     for (let i = 0; i < count; i++) out[i * size + byte] = data[byte * count + i]!;
   }

@@ -22,7 +22,7 @@ export function refuseDense(info: Cursor, orderBytes: number, what: string, plac
   const flags = info.u8();
   if (flags & 1) info.skip(orderBytes);
   if (info.offset() >= 0) {
-    fail('MODEL_UNSUPPORTED', `the HDF5 file keeps many ${what} in the layout of its newest versions`, {
+    fail('FILE_VERSION', `the HDF5 file keeps many ${what} in the layout of its newest versions`, {
       place,
       hint: "save it with Keras itself, or copy it with h5py and libver='earliest'",
     });

@@ -56,7 +56,7 @@ export function readHeader(source: Source, address: number, place: string): Mess
       if (type === messages.continuation) blocks.push(continuation(source, body, isNew, what));
       else if (!(flags & shared)) found.push({ type, body });
       else if (type === messages.datatype || type === messages.dataspace || type === messages.attribute) {
-        fail('MODEL_UNSUPPORTED', 'the HDF5 file shares descriptions between objects', { place });
+        fail('FILE_VERSION', 'the HDF5 file shares descriptions between objects', { place });
       }
     }
   }

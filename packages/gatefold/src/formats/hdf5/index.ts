@@ -43,8 +43,8 @@ export interface Hdf5File {
 
 /**
  * Opens an HDF5 file in memory.
- * @throws FILE_FORMAT, FILE_VERSION, FILE_TRUNCATED, FILE_CORRUPT, FILE_TOO_LARGE, and MODEL_UNSUPPORTED for layouts
- * that h5py writes on request only; so do the methods of what it returns
+ * @throws FILE_FORMAT, FILE_TRUNCATED, FILE_CORRUPT, FILE_TOO_LARGE, and FILE_VERSION for layouts that h5py writes on
+ * request only; so do the methods of what it returns
  */
 export function openHdf5(bytes: Uint8Array): Hdf5File {
   const { source, root } = readSuperblock(bytes);

@@ -46,6 +46,8 @@ export function toFloat32(data: Uint8Array, { name, kind, size, bigEndian }: Dat
       hint: 'save the model in float32',
     });
   }
+  // WebAssembly's hosts are little-endian, as nearly all files are.
+  if (size === 4 && !bigEndian) return new Float32Array(new Uint8Array(data).buffer);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   const little = !bigEndian;
   const out = new Float32Array(data.length / size);

@@ -28,6 +28,10 @@ export function openZip(bytes: Uint8Array): KerasFile {
     const text = utf8Decode(unzip(bytes, member(name), largestText));
     return parseJson(text ?? fail('FILE_CORRUPT', 'the text is not UTF-8', { place: name }), name);
   };
+  if (entries.has('model.weights.json')) {
+    const hint = 'save it without max_shard_size';
+    fail('MODEL_UNSUPPORTED', 'the weights are split into several files', { place: 'model.weights.json', hint });
+  }
   const version = parseVersion(textIn(json('metadata.json'), 'keras_version') ?? '3');
   const config = modelConfig(json('config.json'), 'config.json');
   const file = openHdf5(unzip(bytes, member('model.weights.h5'), largestWeights));

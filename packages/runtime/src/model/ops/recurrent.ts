@@ -88,7 +88,7 @@ export const recurrent: OpDefinition = {
       const shape = cellWeightShape(weight, options, features);
       if (weight.optional) context.optionalWeight(weight.role, shape);
       else context.weight(weight.role, shape);
-      if (weight.columns) context.macsPerRow += shape[0]! * shape[1]!;
+      if (weight.columns && options.has(weight.role)) context.macsPerRow += shape[0]! * shape[1]!;
     }
     for (const role of Object.keys(context.node.weights)) {
       if (!known.some((weight) => weight.role === role)) {

@@ -1,0 +1,261 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createSession, readGatefold, writeGatefold } from '@gatefold/runtime';
+import { CommanderError } from 'commander';
+import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
+import { randomSource, randomValues } from '../../../runtime/test/support/random.ts';
+import { exitCodeOf, reportError } from '../../src/cli/context.ts';
+import { buildProgram } from '../../src/cli/program.ts';
+import { readNpz, writeNpz } from '../../src/data/npz.ts';
+
+const digits = fileURLToPath(new URL('../../../../examples/digits/model/digits-lstm128.h5', import.meta.url));
+const root = mkdtempSync(join(tmpdir(), 'gatefold-commands-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** A folder of its own for each test, with a small model in it. */
+let folder = root;
+let small = '';
+let tests = 0;
+const at = (...names: string[]) => join(folder, ...names);
+const model = smallModel(7, cellChoices.lstm!, { features: 5, units: 8 });
+beforeEach(() => {
+  folder = join(root, `${tests++}`);
+  mkdirSync(folder);
+  small = at('small.gatefold');
+  writeFileSync(small, writeGatefold(model));
+});
+
+/** The command inside this process, ending as main.ts ends it. */
+async function gatefold(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  const written = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((name) =>
+    vi.spyOn(process[name], 'write').mockImplementation((text) => {
+      written[name] += String(text);
+      return true;
+    }),
+  );
+  let status = 0;
+  try {
+    await buildProgram(new AbortController().signal).parseAsync(['node', 'gatefold', ...args]);
+  } catch (error) {
+    if (error instanceof CommanderError) status = error.exitCode === 0 ? 0 : 2;
+    else {
+      reportError(error, args.includes('--json'));
+      status = exitCodeOf(error);
+    }
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+  return { status, ...written };
+}
+
+/** The one JSON document that a command printed. */
+async function json(...args: string[]): Promise<Record<string, never>> {
+  const { status, stdout } = await gatefold(...args, '--json');
+  expect(status).toBe(0);
+  expect(stdout.trim().split('\n')).toHaveLength(1);
+  return JSON.parse(stdout);
+}
+
+function writeInput(name: string, batch: number, time: number): Float32Array {
+  const data = randomValues(randomSource(2), batch * time * 5);
+  writeFileSync(at(name), writeNpz([['x', { shape: [batch, time, 5], data }]]));
+  return data;
+}
+
+describe('inspect', () => {
+  it('describes a Keras file', async () => {
+    expect(await json('inspect', digits)).toMatchObject({ parameters: 81_674, streams: true, format: 'keras' });
+  });
+
+  it('describes what quantize wrote', async () => {
+    await json('quantize', small, '-o', at('8.gatefold'), '--bits', '8');
+    const about = await json('inspect', at('8.gatefold'));
+    expect(about).toMatchObject({ format: 'gatefold', bytes: readFileSync(at('8.gatefold')).length });
+    const { nodes } = about as unknown as { nodes: { weights: { role: string; encoding: string; bits: number }[] }[] };
+    expect(nodes[0]!.weights.find(({ role }) => role === 'U')).toMatchObject({ encoding: 'int8/row u7', bits: 8 });
+    expect((await gatefold('inspect', at('8.gatefold'))).stdout).toContain('int8/row u7');
+  });
+});
+
+describe('compress and quantize', () => {
+  it('print one document, and record the recipe in the file', async () => {
+    const result = await json('compress', small, '--preset', 'int4', '-o', at('4.gatefold'));
+    expect(result).toMatchObject({ output: at('4.gatefold'), recipe: { name: 'int4' }, steps: [{ pass: 'quantize' }] });
+    expect(Object.keys(result)).toEqual(
+      expect.arrayContaining(['a', 'b', 'agreement', 'maxAbsDifference', 'ratios', 'steps']),
+    );
+    expect(readGatefold(readFileSync(at('4.gatefold'))).metadata.recipes).toMatchObject([{ name: 'int4' }]);
+  });
+
+  it('take a recipe file, make folders and write the page', async () => {
+    writeFileSync(at('r.yaml'), 'version: 1\nsteps:\n  - { pass: quantize, bits: 4, target: [cell/*] }\n');
+    const { status, stdout } = await gatefold(
+      ...['compress', small, '--recipe', at('r.yaml'), '-o', at('new', 'folder', 'r.gatefold'), '--html', at('r.html')],
+    );
+    expect(status).toBe(0);
+    expect(stdout).toContain(`wrote ${at('new', 'folder', 'r.gatefold')}`);
+    expect(readFileSync(at('r.html'), 'utf8')).toContain('<svg');
+    expect(readdirSync(at('new', 'folder'))).toEqual(['r.gatefold']);
+  });
+
+  it('mix bits by address', async () => {
+    await json(
+      'quantize',
+      small,
+      '--bits',
+      '4',
+      '--mixed',
+      'U/forget=8',
+      '--mixed',
+      'kernel=8',
+      '-o',
+      at('m.gatefold'),
+    );
+    const { nodes } = (await json('inspect', at('m.gatefold'))) as unknown as {
+      nodes: { weights: { role: string; bits: number }[] }[];
+    };
+    const bits = Object.fromEntries(nodes.flatMap(({ weights }) => weights.map((w) => [w.role, w.bits])));
+    expect(bits).toMatchObject({ W: 4, U: 5, kernel: 8 });
+  });
+
+  it('reach a goal, or say that it was missed', async () => {
+    expect((await gatefold('quantize', small, '-o', at('a.gatefold'), '--max-bytes', '100000')).status).toBe(0);
+    const missed = await gatefold('quantize', small, '-o', at('b.gatefold'), '--max-bytes', '100', '--json');
+    expect(missed).toMatchObject({ status: 4, stderr: expect.stringContaining('GOAL_MISSED') });
+    expect(JSON.parse(missed.stdout)).toMatchObject({ output: at('b.gatefold') });
+  });
+
+  it('measure a drop on data', async () => {
+    const data = writeInput('x.npz', 4, 6);
+    const y = createSession(model).run(data, { batch: 4 }).y!;
+    writeFileSync(
+      at('xy.npz'),
+      writeNpz([
+        ['x', { shape: [4, 6, 5], data }],
+        ['y', { shape: [...y.shape], data: y.data.map((value) => value + 0.125) }],
+      ]),
+    );
+    const args = ['quantize', small, '--bits', '2', '--data', at('xy.npz'), '--quiet'];
+    expect((await gatefold(...args, '--max-drop', '1e9', '-o', at('a.gatefold'))).status).toBe(0);
+    expect(await gatefold(...args, '--max-drop', '0.001', '-o', at('b.gatefold'))).toMatchObject({
+      status: 4,
+      stderr: expect.stringContaining('rmse'),
+    });
+  });
+});
+
+describe('convert', () => {
+  it('keeps the meaning of a model', async () => {
+    const result = await json('convert', digits, '-o', at('d.gatefold'));
+    expect(result).toMatchObject({ format: 'keras', output: at('d.gatefold') });
+    expect(await json('inspect', at('d.gatefold'))).toMatchObject({ parameters: 81_674, streams: true });
+    await json('convert', small, '-o', at('again.gatefold'));
+    expect(readFileSync(at('again.gatefold'))).toEqual(readFileSync(small));
+  });
+});
+
+describe('run', () => {
+  it('gives what a session gives, whole and in steps, on every engine', async () => {
+    const data = writeInput('x.npz', 3, 7);
+    const expected = createSession(model).run(data, { batch: 3 }).y!;
+    const variants = [[], ['--steps'], ['--engine', 'reference'], ['--engine', 'simd128', '--steps']];
+    for (const [i, variant] of variants.entries()) {
+      const args = ['run', small, '--input', at('x.npz'), '--output', at(`y${i}.npz`), ...variant];
+      expect(await json(...args)).toMatchObject({ batch: 3, outputs: [{ name: 'y', shape: [3, 7, 3] }] });
+      const y = readNpz(readFileSync(at(`y${i}.npz`))).get('y')!;
+      expect(y.shape).toEqual([3, 7, 3]);
+      expect(Array.from(y.data as Float32Array)).toEqual(Array.from(expected.data));
+    }
+  });
+
+  const shapes: [string, number[]][] = [
+    ['another width', [2, 6, 4]],
+    ['no time', [2, 5]],
+  ];
+  it.each(shapes)('refuses %s', async (_, shape) => {
+    const data = new Float32Array(shape.reduce((a, b) => a * b, 1));
+    writeFileSync(at('x.npz'), writeNpz([['x', { shape, data }]]));
+    const result = await gatefold('run', small, '--input', at('x.npz'), '-o', at('y.npz'));
+    expect(result.status).toBeGreaterThan(0);
+    expect(result.stderr).toContain('INPUT_SHAPE');
+    expect(existsSync(at('y.npz'))).toBe(false);
+  });
+});
+
+describe('compare', () => {
+  it('tells how two models differ', async () => {
+    await json('quantize', small, '-o', at('8.gatefold'));
+    writeInput('x.npz', 3, 7);
+    const result = await json(
+      'compare',
+      small,
+      at('8.gatefold'),
+      '--data',
+      at('x.npz'),
+      '--task',
+      'label',
+      '--drift',
+      '30',
+    );
+    expect(result).toMatchObject({ a: { name: small }, b: { name: at('8.gatefold') }, ratios: { macs: 1 } });
+    expect(result.agreement).toBeGreaterThan(0.5);
+    expect(result.maxAbsDifference).toBeGreaterThan(0);
+    expect((result.drift as unknown as { step: number }[]).map(({ step }) => step)).toEqual([1, 3, 10, 30]);
+  });
+});
+
+it('prints the schema of recipes', async () => {
+  const { status, stdout } = await gatefold('schema');
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ type: 'object' });
+});
+
+describe('refusals leave nothing behind', () => {
+  /** Status, code, and the arguments in a folder with small.gatefold, garbage.h5, taken.gatefold and bad.yaml. */
+  const table: [string, number, string, () => string[]][] = [
+    ['an unknown file', 3, 'FILE_READ', () => ['quantize', at('none.h5'), '-o', at('out.gatefold')]],
+    ['a folder as a file', 3, 'FILE_READ', () => ['inspect', folder]],
+    ['garbage', 3, 'FILE_FORMAT', () => ['quantize', at('garbage.h5'), '-o', at('out.gatefold')]],
+    ['a model cut off', 3, 'FILE_TRUNCATED', () => ['convert', at('cut.gatefold'), '-o', at('out.gatefold')]],
+    ['an existing output', 2, 'FILE_EXISTS', () => ['quantize', small, '-o', at('taken.gatefold')]],
+    ['an existing output of run', 2, 'FILE_EXISTS', () => ['run', small, '--input', at('x.npz'), '-o', small]],
+    ['an existing page', 2, 'FILE_EXISTS', () => ['quantize', small, '-o', at('out.gatefold'), '--html', small]],
+    ['bits out of range', 2, 'RECIPE_INVALID', () => ['quantize', small, '--bits', '17', '-o', at('out.gatefold')]],
+    ['bits in words', 2, 'whole number', () => ['quantize', small, '--bits', 'few', '-o', at('out.gatefold')]],
+    ['an unknown scheme', 2, 'scheme', () => ['quantize', small, '--scheme', 'best', '-o', at('out.gatefold')]],
+    ['a mixed entry without bits', 2, '--mixed', () => ['quantize', small, '--mixed', 'U', '-o', at('out.gatefold')]],
+    ['no output', 2, '--output', () => ['quantize', small]],
+    ['an unknown command', 2, 'unknown command', () => ['shrink', small]],
+    ['neither recipe nor preset', 2, 'OPTION_INVALID', () => ['compress', small, '-o', at('out.gatefold')]],
+    [
+      'a bad recipe',
+      2,
+      'RECIPE_INVALID',
+      () => ['compress', small, '--recipe', at('bad.yaml'), '-o', at('out.gatefold')],
+    ],
+    ['an output in a file', 1, 'FILE_WRITE', () => ['convert', small, '-o', at('garbage.h5', 'out.gatefold')]],
+    ['missing data', 3, 'FILE_READ', () => ['eval', small, '--data', at('none.npz')]],
+  ];
+  it.each(table)('%s', async (_, status, text, args) => {
+    writeFileSync(at('garbage.h5'), 'neither HDF5 nor anything else');
+    writeFileSync(at('cut.gatefold'), readFileSync(small).subarray(0, -100));
+    writeFileSync(at('taken.gatefold'), 'taken');
+    writeFileSync(at('bad.yaml'), 'version: 1\nsteps:\n  - pass: shrink\n');
+    const before = readdirSync(folder);
+    const result = await gatefold(...args());
+    expect(result).toMatchObject({ status, stdout: '', stderr: expect.stringContaining(text) });
+    expect(readdirSync(folder)).toEqual(before);
+    expect(readFileSync(at('taken.gatefold'), 'utf8')).toBe('taken');
+    expect(readFileSync(small)).toEqual(Buffer.from(writeGatefold(model)));
+  });
+
+  it('as a JSON document too', async () => {
+    const { status, stdout } = await gatefold('inspect', at('none.h5'), '--json');
+    expect(status).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'FILE_READ', place: at('none.h5') } });
+  });
+});

@@ -1,0 +1,122 @@
+import { describe, expect, it } from 'vitest';
+import { logProbability, mainMetric } from '../../src/evaluate/index.ts';
+import { MetricSums } from '../../src/evaluate/metrics.ts';
+
+/** Scores of each example, its class. */
+const scores: [number[], number][] = [
+  [[0.7, 0.2, 0.1], 0],
+  [[0.1, 0.6, 0.3], 1],
+  [[0.5, 0.3, 0.2], 1],
+  [[0.25, 0.25, 0.5], 2],
+];
+
+function summed(areProbabilities: boolean, change = (p: number) => p): MetricSums {
+  const sums = new MetricSums();
+  const flat = Float32Array.from(
+    scores.flatMap(([row]) => row),
+    change,
+  );
+  scores.forEach(([row, target], i) => {
+    sums.addClass(flat, i * row.length, row.length, target, areProbabilities);
+  });
+  return sums;
+}
+
+describe('classes', () => {
+  const loss = -(Math.log(0.7) + Math.log(0.6) + Math.log(0.3) + Math.log(0.5)) / 4;
+
+  it('counts, and sums the loss', () => {
+    const result = summed(true).result('classify');
+    expect(result).toMatchObject({ accuracy: 3 / 4, correct: 3, total: 4 });
+    expect(result.loss).toBeCloseTo(loss, 6);
+    // Class 0: 1 seen, said twice; class 1: 2 seen, said once; class 2: right.
+    expect(result.macroF1).toBeCloseTo((2 / 3 + 2 / 3 + 1) / 3, 12);
+  });
+
+  it('has the same loss for logits, wherever they lie', () => {
+    for (const shift of [0, 80, -300]) {
+      const result = summed(false, (p) => Math.log(p) + shift).result('classify');
+      expect(result.loss).toBeCloseTo(loss, 4);
+      expect(result.accuracy).toBe(3 / 4);
+    }
+  });
+
+  it('gives perplexity and bits for texts', () => {
+    const result = summed(true).result('language');
+    expect(result.loss).toBeCloseTo(loss, 6);
+    expect(result.perplexity).toBeCloseTo((0.7 * 0.6 * 0.3 * 0.5) ** (-1 / 4), 5);
+    expect(result.bitsPerSymbol).toBeCloseTo(loss / Math.log(2), 6);
+    expect(result.accuracy).toBe(3 / 4);
+  });
+
+  it('gives the number of symbols as the perplexity of one who knows nothing', () => {
+    const sums = new MetricSums();
+    for (let target = 0; target < 8; target++) sums.addClass(new Float32Array(8), 0, 8, target, false);
+    expect(sums.result('language').perplexity).toBeCloseTo(8, 10);
+  });
+
+  it('takes the mean of F1 over classes that are there', () => {
+    const sums = new MetricSums();
+    sums.addClass(Float32Array.of(0, 0, 0, 0, 1, 0), 0, 6, 4, true);
+    expect(sums.result('classify')).toMatchObject({ accuracy: 1, macroF1: 1 });
+  });
+
+  it('stays finite where the target has no probability, and for huge logits', () => {
+    expect(logProbability(Float32Array.of(1, 0), 0, 2, 1, true)).toBeCloseTo(Math.log(1e-12), 10);
+    expect(logProbability(Float32Array.of(3e38, 0), 0, 2, 1, false)).toBeCloseTo(-3e38, -33);
+    expect(logProbability(Float32Array.of(3e38, 0), 0, 2, 0, false)).toBe(0);
+  });
+});
+
+describe('values', () => {
+  const result = (pairs: [number, number][]) => {
+    const sums = new MetricSums();
+    for (const [value, target] of pairs) sums.addValue(value, target);
+    return sums.result('regress');
+  };
+
+  it('measures errors and what they explain', () => {
+    const found = result([
+      [1, 2],
+      [3, 3],
+      [5, 4],
+      [9, 7],
+    ]);
+    // Errors −1, 0, 1, 2; the mean of the targets is 4, their squares around it sum to 4 + 1 + 0 + 9.
+    expect(found).toEqual({ mse: 1.5, rmse: Math.sqrt(1.5), mae: 1, r2: 1 - 6 / 14 });
+  });
+
+  it('gives 1 for exact values, 0 for the mean, less for worse', () => {
+    expect(
+      result([
+        [1, 1],
+        [2, 2],
+      ]).r2,
+    ).toBe(1);
+    expect(
+      result([
+        [1.5, 1],
+        [1.5, 2],
+      ]).r2,
+    ).toBe(0);
+    expect(
+      result([
+        [2, 1],
+        [1, 2],
+      ]).r2,
+    ).toBe(-3);
+    expect(
+      result([
+        [1, 5],
+        [1, 5],
+      ]).r2,
+    ).toBe(0);
+  });
+});
+
+it('judges each task by one metric', () => {
+  expect(mainMetric('classify')).toEqual({ name: 'accuracy', better: 'more' });
+  expect(mainMetric('label')).toEqual({ name: 'accuracy', better: 'more' });
+  expect(mainMetric('language')).toEqual({ name: 'perplexity', better: 'less' });
+  expect(mainMetric('regress')).toEqual({ name: 'rmse', better: 'less' });
+});
