@@ -40,7 +40,7 @@ export function buildProgram(signal: AbortSignal): Command {
     .option('--steps', 'one step at a time')
     .action(act(run));
   command('convert <model>', 'another format')
-    .requiredOption('-o, --output <file>', 'a .gatefold file')
+    .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
     .option('--to <format>', 'where the extension does not say')
     .action(act(convert));
   addDataOptions(command('eval <model>', "the task's metrics on a model"), true)
@@ -76,7 +76,7 @@ export function buildProgram(signal: AbortSignal): Command {
 
 function compressOptions(command: Command): Command {
   return addDataOptions(command)
-    .requiredOption('-o, --output <file>', 'a .gatefold file')
+    .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
     .option('--calibrate <source>', 'data for operand ranges and bias correction')
     .option('--html <file>', 'write the report as a page')
     .option('--max-drop <points>', 'fail if the metric drops by more (accuracy: points; others: per cent)')

@@ -1,12 +1,10 @@
-import { fail, isGatefold, isSafetensors, type Model, readGatefold } from '@gatefold/runtime';
+import { fail, isSafetensors, type Model } from '@gatefold/runtime';
 import { isZip } from '../data/zip.ts';
-import { isKeras, readKeras } from './keras/index.ts';
+import { formats } from './registry.ts';
+import type { Format, ReadOptions } from './types.ts';
 
-export interface ReadOptions {
-  /** Text of an architecture file beside the weights. */
-  readonly architecture?: string;
-  readonly name?: string;
-}
+export { formats } from './registry.ts';
+export type { Format, ReadOptions, WriteOptions, WrittenModel } from './types.ts';
 
 export interface ReadModel {
   readonly model: Model;
@@ -27,22 +25,40 @@ const others: readonly { name: string; is: (bytes: Uint8Array) => boolean }[] = 
 ];
 
 /**
- * Reads a model, told by its content: `.gatefold`, Keras `.h5` and `.keras`.
+ * Reads a model of any format in the registry, told by its content.
  * @throws FILE_FORMAT for anything else, and what the readers throw
  */
 export async function readModel(bytes: Uint8Array, options: ReadOptions = {}): Promise<ReadModel> {
-  if (isGatefold(bytes)) return { model: readGatefold(bytes), format: { name: 'gatefold', version: '1' } };
-  if (isKeras(bytes)) {
-    const model = await readKeras(bytes, options);
-    return { model, format: { name: 'keras', version: String(model.origin?.kerasVersion) } };
+  const format = formats.find(({ is }) => is(bytes));
+  if (format) {
+    const { model, version } = await format.read(bytes, options);
+    return { model, format: { name: format.name, version } };
   }
   const known = others.find(({ is }) => is(bytes));
   return fail('FILE_FORMAT', 'this is no model file that can be read', {
-    expected: 'a .gatefold file, or a Keras model (.h5, .keras)',
+    expected: formats.map(({ title }) => title).join(', '),
     found:
       known?.name ??
       `bytes ${[...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ') || '(none)'}`,
   });
+}
+
+/**
+ * The format that writes files of an extension, or of a name.
+ * @throws OPTION_INVALID listing what can be written
+ */
+export function writerFor(nameOrExtension: string, place: string): Format & Required<Pick<Format, 'write'>> {
+  const wanted = nameOrExtension.toLowerCase();
+  const found = formats.find(
+    ({ write, name, extensions }) => write && (name === wanted || extensions.includes(wanted)),
+  );
+  if (!found?.write) {
+    fail('OPTION_INVALID', `models cannot be written as "${nameOrExtension}"`, {
+      place,
+      expected: formats.flatMap(({ write, extensions }) => (write ? extensions.map((e) => `.${e}`) : [])).join(', '),
+    });
+  }
+  return { ...found, write: found.write };
 }
 
 function ascii(bytes: Uint8Array, from: number, count: number): string {

@@ -1,5 +1,6 @@
-import { basename } from 'node:path';
-import type { Model } from '@gatefold/runtime';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
+import { fail, type Model } from '@gatefold/runtime';
 import { readModel } from '../formats/index.ts';
 import { readBytes } from './files.ts';
 
@@ -7,8 +8,10 @@ export interface LoadedModel {
   readonly model: Model;
   readonly format: { readonly name: string; readonly version: string };
   readonly path: string;
-  /** Bytes of the file. */
+  /** Bytes of the file and of those beside it that belong to it. */
   readonly bytes: number;
+  /** The main file itself, which some formats need when they write. */
+  readonly source: Uint8Array;
 }
 
 /**
@@ -16,9 +19,33 @@ export interface LoadedModel {
  * @throws FILE_*, MODEL_*
  */
 export async function loadModel(path: string, architecture?: string): Promise<LoadedModel> {
-  const bytes = await readBytes(path);
+  const source = await readBytes(path);
   const text = architecture === undefined ? undefined : new TextDecoder().decode(await readBytes(architecture));
   const name = basename(path).replace(/\.[^.]+$/, '');
-  const { model, format } = await readModel(bytes, { name, ...(text === undefined ? {} : { architecture: text }) });
-  return { model, format, path, bytes: bytes.length };
+  let bytes = source.length;
+  const beside = async (file: string): Promise<Uint8Array> => {
+    const found = await readBytes(await pathBeside(path, file));
+    bytes += found.length;
+    return found;
+  };
+  const { model, format } = await readModel(source, {
+    name,
+    beside,
+    ...(text === undefined ? {} : { architecture: text }),
+  });
+  return { model, format, path, bytes, source };
+}
+
+/** A file that a model file names must stand in its folder, symbolic links followed. */
+async function pathBeside(model: string, file: string): Promise<string> {
+  const folder = await realpath(dirname(resolve(model)));
+  const wanted = resolve(folder, file);
+  const real = await realpath(wanted).catch(() => wanted);
+  for (const candidate of [wanted, real]) {
+    const inside = relative(folder, candidate);
+    if (inside === '' || inside.startsWith('..') || isAbsolute(inside) || isAbsolute(file)) {
+      fail('FILE_CORRUPT', 'the model names a file outside of its own folder', { place: model, found: file });
+    }
+  }
+  return wanted;
 }

@@ -69,7 +69,7 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
   );
   context.progress.done();
   for (const warning of new Set(steps.flatMap((step) => step.warnings))) context.note(`note: ${warning}`);
-  await saveModel(context, flags.output, model);
+  await saveModel(context, flags.output, model, { source: before.source });
   // What is measured is what was written.
   const after = await loadModel(flags.output);
   const report = await measureReport(

@@ -1,5 +1,6 @@
-import { extname } from 'node:path';
-import { fail, type Model, writeGatefold } from '@gatefold/runtime';
+import { dirname, extname, join } from 'node:path';
+import type { Model } from '@gatefold/runtime';
+import { writerFor } from '../../formats/index.ts';
 import { checkOutput, writeBytes } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
 import { showBytes } from '../../report/format.ts';
@@ -7,21 +8,33 @@ import type { Context } from '../context.ts';
 
 /** Refuses output formats that cannot be written, before any work is done. */
 export function checkTarget(context: Context, path: string, to?: string): void {
-  const format = to ?? extname(path).slice(1);
-  if (format !== 'gatefold') {
-    fail('OPTION_INVALID', `models cannot be written as "${format || path}"`, {
-      place: to === undefined ? '-o' : '--to',
-      expected: 'a .gatefold file',
-    });
-  }
+  writerOf(path, to);
   checkOutput(path, context.force);
 }
 
-/** Writes the model; returns the size of the file. */
-export async function saveModel(context: Context, path: string, model: Model): Promise<number> {
-  const bytes = writeGatefold(model);
+function writerOf(path: string, to: string | undefined) {
+  return to === undefined ? writerFor(extname(path).slice(1) || path, '-o') : writerFor(to, '--to');
+}
+
+/** Writes the model; returns the size of the file with those beside it. `source` is the file it was read from. */
+export async function saveModel(
+  context: Context,
+  path: string,
+  model: Model,
+  { source, to }: { readonly source?: Uint8Array; readonly to?: string | undefined } = {},
+): Promise<number> {
+  const { bytes, beside = new Map<string, Uint8Array>() } = await writerOf(path, to).write(
+    model,
+    source ? { source } : {},
+  );
+  for (const name of beside.keys()) checkOutput(join(dirname(path), name), context.force);
+  let total = bytes.length;
+  for (const [name, content] of beside) {
+    await writeBytes(join(dirname(path), name), content, context.force);
+    total += content.length;
+  }
   await writeBytes(path, bytes, context.force);
-  return bytes.length;
+  return total;
 }
 
 export async function convert(
@@ -30,8 +43,8 @@ export async function convert(
   options: { output: string; to?: string; arch?: string },
 ): Promise<void> {
   checkTarget(context, options.output, options.to);
-  const { model, format, bytes } = await loadModel(path, options.arch);
-  const written = await saveModel(context, options.output, model);
+  const { model, format, bytes, source } = await loadModel(path, options.arch);
+  const written = await saveModel(context, options.output, model, { source, to: options.to });
   context.result(
     { input: path, format: format.name, output: options.output, bytes: { before: bytes, after: written } },
     `${options.output}: ${showBytes(written)} (from ${format.name} ${format.version}, ${showBytes(bytes)})`,

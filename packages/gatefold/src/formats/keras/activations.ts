@@ -1,8 +1,9 @@
 import type { Activation } from '@gatefold/runtime';
-import { activationAttribute, type KerasTensor } from './builder.ts';
+import { activationAttribute } from '../graph-builder.ts';
 import { isJson, type Json } from './config.ts';
 import { show } from './json.ts';
 import { type LayerContext, refuseLayer } from './layer.ts';
+import type { KerasTensor } from './tensor.ts';
 
 const infinity = Number.POSITIVE_INFINITY;
 

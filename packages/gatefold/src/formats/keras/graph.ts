@@ -1,5 +1,4 @@
 import { fail } from '@gatefold/runtime';
-import type { KerasTensor } from './builder.ts';
 import {
   type Call,
   isModelClass,
@@ -13,6 +12,7 @@ import { type LayerContext, type NamedArguments, noArguments, refuseLayer } from
 import { layerReaders, operationReaders } from './layers/index.ts';
 import { stepMask } from './layers/truth.ts';
 import type { Supply } from './supply.ts';
+import type { KerasTensor } from './tensor.ts';
 
 type Environment = Pick<LayerContext, 'builder' | 'version' | 'eachStep'>;
 

@@ -1,10 +1,11 @@
 import { fail, type Model, validate } from '@gatefold/runtime';
 import { isZip, listZip } from '../../data/zip.ts';
+import { GraphBuilder } from '../graph-builder.ts';
 import { isHdf5 } from '../hdf5/index.ts';
-import { GraphBuilder, type KerasTensor } from './builder.ts';
 import { type KerasFile, openHdf5Model, openZip } from './container.ts';
 import { readGraph } from './graph.ts';
 import { inputPorts } from './inputs.ts';
+import type { KerasTensor } from './tensor.ts';
 
 export interface KerasOptions {
   /** The model's JSON (`model.to_json()`), for files that hold weights alone. */

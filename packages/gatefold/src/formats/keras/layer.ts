@@ -1,7 +1,8 @@
 import { fail } from '@gatefold/runtime';
-import type { GraphBuilder, KerasTensor } from './builder.ts';
+import type { GraphBuilder } from '../graph-builder.ts';
 import type { Json, LayerConfig } from './config.ts';
 import type { Supply } from './supply.ts';
+import type { KerasTensor } from './tensor.ts';
 import type { KerasVersion } from './version.ts';
 
 /** What a layer's reader works with: its configuration, its weights and the graph it adds to. */

@@ -1,6 +1,7 @@
 import type { Activation } from '@gatefold/runtime';
-import { activationAttribute, type KerasTensor } from '../builder.ts';
+import { activationAttribute } from '../../graph-builder.ts';
 import { type LayerContext, type LayerReader, type NamedArguments, only, refuseLayer } from '../layer.ts';
+import type { KerasTensor } from '../tensor.ts';
 import { sameShapes } from './broadcast.ts';
 
 // Keras 3 writes `x + y` and `2·x` of functional models as operations of the graph. They lose masks.

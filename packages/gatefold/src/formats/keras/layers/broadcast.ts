@@ -1,4 +1,4 @@
-import type { GraphBuilder } from '../builder.ts';
+import type { GraphBuilder } from '../../graph-builder.ts';
 import { type LayerContext, refuseLayer } from '../layer.ts';
 
 /** One feature is repeated up to this width by naming it again and again. */

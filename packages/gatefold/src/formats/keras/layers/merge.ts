@@ -1,5 +1,5 @@
-import type { KerasTensor } from '../builder.ts';
 import { type LayerContext, type LayerReader, noArguments, refuseLayer } from '../layer.ts';
+import type { KerasTensor } from '../tensor.ts';
 import { sameShapes } from './broadcast.ts';
 import { joinTruths, stepMask } from './truth.ts';
 

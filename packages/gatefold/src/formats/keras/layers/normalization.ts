@@ -1,6 +1,6 @@
-import type { KerasTensor } from '../builder.ts';
 import { show } from '../json.ts';
 import { flagIn, type LayerContext, type LayerReader, numberIn, only, refuseLayer } from '../layer.ts';
+import type { KerasTensor } from '../tensor.ts';
 
 /** The axes of an option, counted from the batch; inside TimeDistributed the steps are none. */
 function axesOf({ builder, layer, eachStep }: LayerContext, x: KerasTensor): unknown[] {

@@ -1,6 +1,6 @@
 import { type AttributeValue, sizeOf } from '@gatefold/runtime';
+import { activationAttribute } from '../../graph-builder.ts';
 import { cellActivation } from '../activations.ts';
-import { activationAttribute, type KerasTensor } from '../builder.ts';
 import { layerConfig } from '../config.ts';
 import { show } from '../json.ts';
 import {
@@ -13,6 +13,7 @@ import {
   refuseLayer,
   single,
 } from '../layer.ts';
+import type { KerasTensor } from '../tensor.ts';
 import type { KerasVersion } from '../version.ts';
 import { cellWeights } from './cell-weights.ts';
 import { stepMask } from './truth.ts';

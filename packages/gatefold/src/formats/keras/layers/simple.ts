@@ -1,7 +1,8 @@
 import type { Activation } from '@gatefold/runtime';
+import { activationAttribute } from '../../graph-builder.ts';
 import { applyActivation, layerActivation } from '../activations.ts';
-import { activationAttribute, type KerasTensor } from '../builder.ts';
 import { channelsLast, flagIn, type LayerContext, type LayerReader, numberIn, only, refuseLayer } from '../layer.ts';
+import type { KerasTensor } from '../tensor.ts';
 import { windowOf } from './dense.ts';
 import { checkAxis, overSteps } from './normalization.ts';
 import { differs, stepMask } from './truth.ts';

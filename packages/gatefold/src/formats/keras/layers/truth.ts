@@ -1,5 +1,5 @@
-import type { KerasTensor, Truth } from '../builder.ts';
 import { type LayerContext, type LayerReader, only, refuseLayer } from '../layer.ts';
+import type { KerasTensor, Truth } from '../tensor.ts';
 
 // Keras 3 writes the masks that travel beside tensors as operations of the graph: x ≠ value, any over features, or, join.
 

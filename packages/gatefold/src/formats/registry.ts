@@ -1,0 +1,26 @@
+import { isGatefold, readGatefold, writeGatefold } from '@gatefold/runtime';
+import { isKeras, readKeras } from './keras/index.ts';
+import type { Format } from './types.ts';
+
+const gatefold: Format = {
+  name: 'gatefold',
+  title: 'a .gatefold file',
+  extensions: ['gatefold'],
+  is: isGatefold,
+  read: async (bytes) => ({ model: readGatefold(bytes), version: '1' }),
+  write: async (model) => ({ bytes: writeGatefold(model) }),
+};
+
+const keras: Format = {
+  name: 'keras',
+  title: 'a Keras model (.h5, .keras)',
+  extensions: [],
+  is: isKeras,
+  async read(bytes, options) {
+    const model = await readKeras(bytes, options);
+    return { model, version: String(model.origin?.kerasVersion) };
+  },
+};
+
+/** Asked in this order: the first whose `is` says yes reads the file. */
+export const formats: readonly Format[] = [gatefold, keras];

@@ -1,0 +1,38 @@
+import type { Model } from '@gatefold/runtime';
+
+export interface ReadOptions {
+  /** Text of an architecture file beside the weights. */
+  readonly architecture?: string;
+  readonly name?: string;
+  /**
+   * Reads a file that stands beside the model's (shards, external data), by its path relative to the model's folder; the
+   * caller refuses paths that leave the folder.
+   */
+  readonly beside?: (path: string) => Promise<Uint8Array>;
+}
+
+export interface WriteOptions {
+  /** The file the model came from, for formats that keep what Gatefold has no meaning for. */
+  readonly source?: Uint8Array;
+}
+
+/** A written model: its main file and the files that must stand beside it, by their names. */
+export interface WrittenModel {
+  readonly bytes: Uint8Array;
+  readonly beside?: ReadonlyMap<string, Uint8Array>;
+}
+
+/** A file format: one folder of its own and one line in `registry.ts`. */
+export interface Format {
+  readonly name: string;
+  /** How it is called in a sentence: "a Keras model (.h5, .keras)". */
+  readonly title: string;
+  /** Extensions, without the dot, of the files that `write` makes. */
+  readonly extensions: readonly string[];
+  /** Whether the bytes claim to be of this format, by their content. Cheap, never throws. */
+  is(bytes: Uint8Array): boolean;
+  /** @throws FILE_*, MODEL_* */
+  read(bytes: Uint8Array, options: ReadOptions): Promise<{ readonly model: Model; readonly version: string }>;
+  /** @throws MODEL_UNSUPPORTED naming what the format cannot hold */
+  write?(model: Model, options: WriteOptions): Promise<WrittenModel>;
+}
