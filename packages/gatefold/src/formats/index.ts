@@ -3,8 +3,7 @@ import { isZip } from '../data/zip.ts';
 import { formats } from './registry.ts';
 import type { Format, ReadOptions } from './types.ts';
 
-export { formats } from './registry.ts';
-export type { Format, ReadOptions, WriteOptions, WrittenModel } from './types.ts';
+export type { ReadOptions } from './types.ts';
 
 export interface ReadModel {
   readonly model: Model;
