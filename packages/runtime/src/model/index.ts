@@ -3,7 +3,7 @@ export { OpContext, type OpDefinition, showShape, type ValueType } from './conte
 export { binaryFunctions, normalizationKinds, reduceFunctions } from './ops/elementwise.ts';
 export { ops } from './ops/index.ts';
 export { cellOf, gatesOf, usesOf } from './ops/recurrent.ts';
-export { type ChunkRows, chunkRows, hasTime, staticLength, type TimeClass } from './time.ts';
+export { ChunkRows, hasTime, staticLength, type TimeClass } from './time.ts';
 export type {
   Attributes,
   AttributeValue,

@@ -57,46 +57,56 @@ export function staticLength(times: readonly TimeClass[], id: number): number | 
   return length;
 }
 
-export interface ChunkRows {
+/** Rows of every time class in one chunk. The arrays are filled anew by every count, so that stepping allocates nothing. */
+export class ChunkRows {
   /** Rows of each class in this chunk. */
-  readonly rows: readonly number[];
+  readonly rows: Float64Array;
   /** For windows: where the first due window starts, relative to the chunk's first parent row (negative: in history). */
-  readonly first: readonly number[];
+  readonly first: Float64Array;
+  private readonly times: readonly TimeClass[];
+  private readonly start: Float64Array;
+  private readonly end: Float64Array;
+
+  constructor(times: readonly TimeClass[]) {
+    this.times = times;
+    this.rows = new Float64Array(times.length);
+    this.first = new Float64Array(times.length);
+    this.start = new Float64Array(times.length);
+    this.end = new Float64Array(times.length);
+  }
+
+  /**
+   * Counts for a chunk of `lengths[port]` steps, or as many for every port, that follows `before` earlier ones. A whole
+   * sequence is the chunk that follows nothing.
+   */
+  count(lengths: Readonly<Record<string, number>> | number, before: number): this {
+    const { times, rows, first, start, end } = this;
+    for (let i = 0; i < times.length; i++) {
+      const time = times[i]!;
+      let a = 0;
+      let b = 1;
+      let f = 0;
+      if (time.kind === 'port') {
+        a = before;
+        b = a + (typeof lengths === 'number' ? lengths : (lengths[time.port] ?? noLength(time.port)));
+      } else if (time.kind === 'fixed') {
+        b = time.length;
+      } else if (time.kind === 'last') {
+        b = rows[time.of]! > 0 ? 1 : 0;
+      } else if (time.kind !== 'none') {
+        a = start[time.of] === 0 ? 0 : rowsAfter(time, start[time.of]!);
+        b = rowsAfter(time, end[time.of]!);
+        if (time.kind === 'window') f = a * time.stride - time.left - start[time.of]!;
+      }
+      start[i] = a;
+      end[i] = b;
+      rows[i] = b - a;
+      first[i] = f;
+    }
+    return this;
+  }
 }
 
-/**
- * Rows of every class for a chunk of `lengths[port]` steps that follows `before[port]` earlier ones. A whole sequence
- * is the chunk that follows nothing.
- */
-export function chunkRows(
-  times: readonly TimeClass[],
-  lengths: Readonly<Record<string, number>>,
-  before: Readonly<Record<string, number>> = {},
-): ChunkRows {
-  const start: number[] = [];
-  const end: number[] = [];
-  const rows: number[] = [];
-  const first: number[] = [];
-  for (const time of times) {
-    let a = 0;
-    let b = 1;
-    let f = 0;
-    if (time.kind === 'port') {
-      a = before[time.port] ?? 0;
-      b = a + (lengths[time.port] ?? fail('INPUT_SHAPE', `no length for input "${time.port}"`));
-    } else if (time.kind === 'fixed') {
-      b = time.length;
-    } else if (time.kind === 'last') {
-      b = rows[time.of]! > 0 ? 1 : 0;
-    } else if (time.kind !== 'none') {
-      a = start[time.of] === 0 ? 0 : rowsAfter(time, start[time.of]!);
-      b = rowsAfter(time, end[time.of]!);
-      if (time.kind === 'window') f = a * time.stride - time.left - start[time.of]!;
-    }
-    start.push(a);
-    end.push(b);
-    rows.push(b - a);
-    first.push(f);
-  }
-  return { rows, first };
+function noLength(port: string): never {
+  return fail('INPUT_SHAPE', `no length for input "${port}"`);
 }

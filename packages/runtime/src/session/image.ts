@@ -50,13 +50,15 @@ export class Image {
     this.i32[rowsAt >> 2] = 1;
   }
 
-  /** Makes room for calls of this batch and these steps. */
-  fit(batch: number, steps: Readonly<Record<string, number>>): void {
+  /** Makes room for calls of this batch and these steps; without `steps`, of one step, which always fits. */
+  fit(batch: number, steps?: Readonly<Record<string, number>>): void {
+    // Step after step nothing may be allocated, not even a list of names.
+    if (steps === undefined && batch <= this.shape.batch) return;
     const known = this.shape.steps;
-    const names = Object.keys(steps);
-    if (batch <= this.shape.batch && names.every((name) => steps[name]! <= (known[name] ?? 0))) return;
+    const wanted = Object.entries(steps ?? {});
+    if (batch <= this.shape.batch && wanted.every(([name, count]) => count <= (known[name] ?? 0))) return;
     const grown: Record<string, number> = { ...known };
-    for (const name of names) grown[name] = Math.max(steps[name]!, known[name] ?? 0);
+    for (const [name, count] of wanted) grown[name] = Math.max(count, known[name] ?? 0);
     this.reshape({ batch: Math.max(batch, this.shape.batch), steps: grown, slots: this.shape.slots });
   }
 

@@ -5,11 +5,17 @@ import { isSequencePort } from './ports.ts';
 
 /** Copies rows out of their padded buffer. */
 export function copyRows(image: Image, program: Program, port: ProgramPort, to: Float32Array, rows: number): void {
+  const { f32 } = image;
   const base = image.layout.buffersAt[port.buffer]! >> 2;
   const stride = program.buffers[port.buffer]!.width;
+  if (rows > 1 && stride === port.width) {
+    to.set(f32.subarray(base, base + rows * stride));
+    return;
+  }
   for (let r = 0; r < rows; r++) {
-    const at = base + r * stride;
-    to.set(image.f32.subarray(at, at + port.width), r * port.width);
+    const from = base + r * stride;
+    const at = r * port.width;
+    for (let i = 0; i < port.width; i++) to[at + i] = f32[from + i]!;
   }
 }
 

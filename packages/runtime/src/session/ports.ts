@@ -12,27 +12,38 @@ export function isSequencePort({ times }: Program, port: ProgramPort): boolean {
   return hasTime(times[port.time]!);
 }
 
-/** The array for each input port, in port order. */
-export function arraysOf(program: Program, inputs: Inputs): Numbers[] {
+/** The array for each input port, in port order; `into` is filled anew. */
+export function arraysOf({ inputs: ports }: Program, inputs: Inputs, into: Numbers[] = []): Numbers[] {
   if (isNumbers(inputs)) {
-    if (program.inputs.length !== 1) {
+    if (ports.length !== 1) {
       fail('INPUT_SHAPE', 'the model has several inputs: give an array per name', {
-        expected: program.inputs.map((port) => port.name).join(', '),
+        expected: listed(ports),
         found: 'one array',
       });
     }
-    return [inputs];
+    into[0] = inputs;
+    return into;
   }
-  for (const name of Object.keys(inputs)) {
-    if (!program.inputs.some((port) => port.name === name)) {
-      fail('INPUT_SHAPE', `the model has no input "${name}"`, {
-        expected: program.inputs.map((port) => port.name).join(', '),
-      });
+  // Written without closures and lists of names: stepping must not allocate.
+  for (const name in inputs) {
+    if (Object.hasOwn(inputs, name) && !isPort(ports, name)) {
+      fail('INPUT_SHAPE', `the model has no input "${name}"`, { expected: listed(ports) });
     }
   }
-  return program.inputs.map(
-    (port) => inputs[port.name] ?? fail('INPUT_SHAPE', `no array for input "${port.name}"`, { place: port.name }),
-  );
+  for (let i = 0; i < ports.length; i++) {
+    const { name } = ports[i]!;
+    into[i] = inputs[name] ?? fail('INPUT_SHAPE', `no array for input "${name}"`, { place: name });
+  }
+  return into;
+}
+
+function isPort(ports: readonly ProgramPort[], name: string): boolean {
+  for (let i = 0; i < ports.length; i++) if (ports[i]!.name === name) return true;
+  return false;
+}
+
+function listed(ports: readonly ProgramPort[]): string {
+  return ports.map(({ name }) => name).join(', ');
 }
 
 export function isNumbers(inputs: unknown): inputs is Numbers {

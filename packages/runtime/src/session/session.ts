@@ -1,13 +1,13 @@
 import type { Engine } from '../engine/types.ts';
 import { fail } from '../errors/index.ts';
 import { isSequential, lower, memoryMap, type Program, type ProgramPort } from '../lower/index.ts';
-import { chunkRows, type Model } from '../model/index.ts';
+import type { Model } from '../model/index.ts';
 import { crc32, type Tensor } from '../tensor/index.ts';
 import type { StreamHost, StreamLike } from './host.ts';
 import { Image } from './image.ts';
 import { copyRows, joinPieces, View } from './outputs.ts';
 import { arraysOf, type Inputs, isSequencePort, type Numbers, stepsOf } from './ports.ts';
-import { checkRows } from './rows.ts';
+import { RowCounter } from './rows.ts';
 import { Stream } from './stream.ts';
 
 export interface SessionOptions {
@@ -29,14 +29,11 @@ export class Session implements StreamHost {
   readonly image: Image;
   /** Whether the inputs are sequences; otherwise each call is one step. */
   readonly sequential: boolean;
-  private readonly windowed: boolean;
   private readonly embeds: boolean;
-  private readonly views: View[];
-  private rowsKey = '';
-  private rows: readonly number[] = [];
+  private readonly views: ReadonlyMap<string, View>;
+  private readonly counter: RowCounter;
+  private readonly stepArrays: Numbers[] = [];
   private lastBatch = 0;
-  private lastSteps = 0;
-  private known = -1;
   private fingerprinted: number | undefined;
 
   /** @throws MODEL_*, MEMORY_LIMIT, ENGINE_UNAVAILABLE */
@@ -47,11 +44,11 @@ export class Session implements StreamHost {
     this.engine = engine;
     this.program = lower(model, graph);
     this.sequential = isSequential(this.program);
-    this.windowed = this.program.times.some((time) => time.kind === 'window');
     this.embeds = this.program.blocks.some((block) => block.instructions.some(({ op }) => op === 'embed'));
     const steps = Object.fromEntries(this.program.inputs.map((port) => [port.name, 1]));
     this.image = new Image(this.program, (bytes) => engine.create(bytes), { batch: 1, steps, slots: 1 }, maxBytes);
-    this.views = this.program.outputs.map((port) => new View(port));
+    this.counter = new RowCounter(this.program);
+    this.views = new Map(this.program.outputs.map((port) => [port.name, new View(port)]));
   }
 
   get inputs(): readonly ProgramPort[] {
@@ -125,7 +122,7 @@ export class Session implements StreamHost {
   /** One step of several streams at once; x is [streams, features]. Outputs are read with {@link output}. */
   step(streams: readonly StreamLike[], inputs: Inputs): void {
     this.needStreaming();
-    const arrays = arraysOf(this.program, inputs);
+    const arrays = arraysOf(this.program, inputs, this.stepArrays);
     for (let i = 0; i < arrays.length; i++) {
       const port = this.program.inputs[i]!;
       if (arrays[i]!.length !== port.width * streams.length) stepMismatch(port, streams.length, arrays[i]!.length);
@@ -148,14 +145,14 @@ export class Session implements StreamHost {
    * An output of the last step: [streams, …] row-major, valid until the next call; undefined where no row was due.
    */
   output(name?: string): Float32Array | undefined {
-    const index = name === undefined ? 0 : this.program.outputs.findIndex((port) => port.name === name);
-    const view = this.views[index] ?? fail('INPUT_SHAPE', `the model has no output "${name}"`);
-    return view.read(this.image, this.lastBatch, this.rows[view.port.time]!);
+    const view =
+      this.views.get(name ?? this.program.outputs[0]!.name) ?? fail('INPUT_SHAPE', `the model has no output "${name}"`);
+    return view.read(this.image, this.lastBatch, this.counter.rows[view.port.time]!);
   }
 
   /** @internal One step of one stream, checked by the caller. */
   callStep(streams: readonly StreamLike[], arrays: readonly Numbers[]): void {
-    this.image.fit(streams.length, noSteps);
+    this.image.fit(streams.length);
     this.execute(streams, arrays, undefined, 0, 1);
   }
 
@@ -223,7 +220,8 @@ export class Session implements StreamHost {
     const batch = streams.length;
     i32[memoryMap.batch >> 2] = batch;
     for (let b = 0; b < batch; b++) i32[(at.basesAt >> 2) + b] = image.stateAt(streams[b]!.slotOf(this));
-    this.writeRows(streams, spans?.lengths, steps);
+    if (spans) this.counter.call(image, streams, spans.lengths);
+    else this.counter.step(image, streams);
     for (let i = 0; i < arrays.length; i++) {
       const port = program.inputs[i]!;
       const span = spans?.lengths[port.name] ?? 1;
@@ -232,41 +230,10 @@ export class Session implements StreamHost {
     if (this.embeds) i32[memoryMap.error >> 2] = 0;
     image.machine.run(at.codeAt);
     this.lastBatch = batch;
-    this.lastSteps = steps;
     for (let b = 0; b < batch; b++) streams[b]!.position += steps;
     if (this.embeds && i32[memoryMap.error >> 2] !== 0) {
       fail('INPUT_VALUE', 'an id is outside its embedding', { found: String(image.f32[memoryMap.errorValue >> 2]) });
     }
-  }
-
-  /** Tells the program how many rows each time class has in this call. */
-  private writeRows(streams: readonly StreamLike[], lengths: Spans['lengths'] | undefined, steps: number): void {
-    const { image, program } = this;
-    // Without windows the rows depend on the number of steps alone: nothing to do (and to allocate) step after step.
-    if (
-      lengths === undefined &&
-      !this.windowed &&
-      this.known === image.version &&
-      this.lastSteps === 1 &&
-      this.rowsKey === ''
-    ) {
-      return;
-    }
-    const position = streams[0]!.position;
-    if (this.windowed && streams.some((stream) => stream.position !== position)) {
-      fail('INPUT_SHAPE', 'streams of a model with windows must be equally far to run in one call', {
-        found: streams.map((stream) => stream.position).join(', '),
-      });
-    }
-    const span = lengths ?? Object.fromEntries(program.inputs.map((port) => [port.name, steps]));
-    const before = this.streams ? Object.fromEntries(program.inputs.map((port) => [port.name, position])) : {};
-    const { rows, first } = chunkRows(program.times, span, before);
-    checkRows(program, rows);
-    image.i32.set(rows, image.layout.rowsAt >> 2);
-    image.i32.set(first, image.layout.firstAt >> 2);
-    this.rows = rows;
-    this.rowsKey = lengths === undefined ? '' : 'chunk';
-    this.known = image.version;
   }
 
   private writeInput(
@@ -286,8 +253,13 @@ export class Session implements StreamHost {
       return;
     }
     for (let b = 0; b < batch; b++) {
+      const first = (b * total + from) * width;
+      if (steps > 1 && width === stride && array instanceof Float32Array) {
+        f32.set(array.subarray(first, first + steps * width), base + b * steps * stride);
+        continue;
+      }
       for (let t = 0; t < steps; t++) {
-        const src = (b * total + from + t) * width;
+        const src = first + t * width;
         const dst = base + (b * steps + t) * stride;
         for (let i = 0; i < width; i++) f32[dst + i] = array[src + i]!;
       }
@@ -296,8 +268,8 @@ export class Session implements StreamHost {
 
   private collect(batch: number): Record<string, Tensor> {
     const out: Record<string, Tensor> = {};
-    for (const { port } of this.views) {
-      const rows = this.rows[port.time]!;
+    for (const { port } of this.views.values()) {
+      const rows = this.counter.rows[port.time]!;
       const timed = isSequencePort(this.program, port);
       const inner = port.shape.slice(timed ? 2 : 1) as number[];
       const data = new Float32Array(batch * rows * port.width);
@@ -316,8 +288,6 @@ interface Spans {
   readonly lengths: Readonly<Record<string, number>>;
   readonly totals: Readonly<Record<string, number>>;
 }
-
-const noSteps = {};
 
 function stepMismatch(port: ProgramPort, batch: number, found: number): never {
   return fail('INPUT_SHAPE', `input "${port.name}" has the wrong number of values for one step`, {
