@@ -8,9 +8,9 @@ import { address, base, int, rowCount, stride } from './operands';
 // y = W·x on codes of 7 bits: integer sums, exact in any order, then a float32 epilogue. Two digits of one row are two
 // operands of the same weights, as two rows are.
 
-/** All strips; the rows of x run inside, so that a strip of W stays in the first cache. */
+/** All strips (`pairs`: how the relaxed build takes its products); the rows of x run inside, so that a strip of W stays in the first cache. */
 @inline
-function linear(kind: i32, pc: usize): void {
+function linear(pairs: bool, kind: i32, pc: usize): void {
   // linearI4 begins with the operands of linearI8.
   const rows = rowCount(pc + LinearI8.rows);
   const quads = (int(pc + LinearI8.k) + 3) >> 2;
@@ -43,14 +43,14 @@ function linear(kind: i32, pc: usize): void {
       if (digits == 2 || left > 1) {
         const step = digits == 2 ? plane : codesStride;
         if (ASC_FEATURE_RELAXED_SIMD) {
-          relaxed.two(kind, levels, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
+          relaxed.two(pairs, kind, levels, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
         } else {
           simd128.two(kind, levels, 0, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
           simd128.two(kind, levels, 1, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
         }
         done = digits == 2 ? 1 : 2;
       } else if (ASC_FEATURE_RELAXED_SIMD) {
-        relaxed.one(kind, levels, w, x, quads, m, y, a);
+        relaxed.one(pairs, kind, levels, w, x, quads, m, y, a);
       } else {
         simd128.one(kind, levels, w, x, quads, m, y, a);
       }
@@ -69,9 +69,11 @@ function linear(kind: i32, pc: usize): void {
 }
 
 export function linearI8(pc: usize): void {
-  linear(INT8, pc);
+  if (ASC_FEATURE_RELAXED_SIMD && relaxed.inPairs) linear(true, INT8, pc);
+  else linear(false, INT8, pc);
 }
 
 export function linearI4(pc: usize): void {
-  linear(INT4, pc);
+  if (ASC_FEATURE_RELAXED_SIMD && relaxed.inPairs) linear(true, INT4, pc);
+  else linear(false, INT4, pc);
 }

@@ -13,6 +13,13 @@ export interface Vector {
   readonly width: number;
 }
 
+/** Where the integer codes of a vector stand, their scales and sums, and the distance of the second digit. */
+export interface Coded {
+  readonly codes: Ref;
+  readonly meta: Ref;
+  readonly plane: number;
+}
+
 /** Builds a program: hands out buffers, packs constants and collects instructions into blocks. */
 export class Builder {
   readonly model: Model;
@@ -25,7 +32,7 @@ export class Builder {
   readonly callStates: { at: number; floats: number }[] = [];
   private open: Instruction[] = [];
   private inScan = false;
-  private coded = new Map<string, { codes: Ref; meta: Ref; plane: number }>();
+  private coded = new Map<string, Coded>();
 
   constructor(model: Model, analysis: Analysis) {
     this.model = model;
@@ -114,7 +121,7 @@ export class Builder {
   }
 
   /** The integer codes of a vector, computed once per block where several products share it. */
-  quantized(vector: Vector, time: number, weight: Weight): { codes: Ref; meta: Ref; plane: number } {
+  quantized(vector: Vector, time: number, weight: Weight): Coded {
     const { input } = weight;
     if (input.kind === 'f32') fail('MODEL_INVALID', 'a float32 operand has no codes');
     const key = JSON.stringify([vector, input]);

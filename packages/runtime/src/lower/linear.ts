@@ -1,7 +1,7 @@
 import { decode, type SimpleEncoding, type Weight } from '../encodings/index.ts';
 import { fail } from '../errors/index.ts';
 import { roundUp, sizeOf } from '../tensor/index.ts';
-import type { Builder, Vector } from './builder.ts';
+import type { Builder, Coded, Vector } from './builder.ts';
 import { packColumns, packNibbles, packQuads, type Reader } from './pack.ts';
 import type { Operand } from './program.ts';
 import { type Segment, segments } from './segments.ts';
@@ -51,12 +51,18 @@ function chooseKernel(encoding: SimpleEncoding, weight: Weight, blockRows: numbe
 export function emitLinear(builder: Builder, product: Product): void {
   const { weight, blockRows, first, count, place } = product;
   const columns = sizeOf(weight.shape.slice(1));
+  // In a scan vectors change from step to step, but not between the segments of one product.
+  let made: Coded | undefined;
+  const coded = () => {
+    made ??= builder.quantized(product.src, product.time, weight);
+    return made;
+  };
   for (const segment of segments(weight, blockRows, first * blockRows, count * blockRows, place)) {
-    emitSegment(builder, product, segment, columns);
+    emitSegment(builder, product, segment, columns, coded);
   }
 }
 
-function emitSegment(builder: Builder, product: Product, segment: Segment, columns: number): void {
+function emitSegment(builder: Builder, product: Product, segment: Segment, columns: number, coded: () => Coded): void {
   const { weight, name, src, time, blockRows, first, add, bias, place } = product;
   const { encoding, rows } = segment;
   const kernel = chooseKernel(encoding, weight, blockRows, place);
@@ -106,7 +112,6 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
     });
     return;
   }
-  const coded = builder.quantized(src, time, weight);
   const digits = weight.input.kind === 'u14' ? 2 : 1;
   const zero = weight.input.kind === 'f32' ? 0 : weight.input.zero / (digits === 2 ? 128 : 1);
   if (!Number.isInteger(zero))
@@ -120,15 +125,16 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
     }
     return out;
   };
+  const { codes, meta, plane } = coded();
   const integer = {
     ...common,
-    codes: { ref: coded.codes },
-    meta: { ref: coded.meta },
+    codes: { ref: codes },
+    meta: { ref: meta },
     scales,
     offsets,
     start: constant(`start${zero}`, start),
     digits: { value: digits },
-    plane: { value: coded.plane },
+    plane: { value: plane },
   };
   if (kernel.op === 'linearI8') {
     builder.emit('linearI8', { ...integer, weights: constant('quads', () => packQuads(rows, columns, values.level)) });

@@ -24,7 +24,8 @@ export function segments(weight: Weight, blockRows: number, first: number, count
     const end = Math.min(part.from + part.rows, first + count);
     while (row < end) {
       const block = Math.floor(row / blockRows);
-      const rows = Math.min(end, (block + 1) * blockRows) - row;
+      // Blocks that need no padding follow each other without a gap.
+      const rows = (blockRows === padded ? end : Math.min(end, (block + 1) * blockRows)) - row;
       const within = row - block * blockRows;
       if (within % 16 !== 0) {
         fail('MODEL_UNSUPPORTED', 'parts of a weight must start at a gate or at a multiple of 16 rows', {
