@@ -1,7 +1,8 @@
 // Builds the packages from a clean checkout: `node scripts/build.mjs [--if-changed]`
 //
-// 1. the WASM kernels (packages/runtime/assembly), written into the runtime's sources;
-// 2. packages/runtime and packages/gatefold, compiled to their dist folders.
+// 1. the WASM kernels (packages/runtime/assembly), written into its sources;
+// 2. the training kernels (packages/gatefold/assembly), likewise;
+// 3. packages/runtime and packages/gatefold, compiled to their dist folders.
 //
 // With --if-changed a step whose inputs have the contents of its last success is skipped.
 import { spawnSync } from 'node:child_process';
@@ -10,6 +11,7 @@ import { at, filesUnder, hashOf, readStamp, root, writeStamp } from './lib/files
 import { closureOf } from './lib/imports.mjs';
 
 const kernels = 'packages/runtime/src/engine/wasm/generated/kernels.ts';
+const trainingKernels = 'packages/gatefold/src/train/backend/generated/kernels.ts';
 const packages = ['packages/runtime', 'packages/gatefold'];
 const isGenerated = (file) => file.includes('/generated/');
 
@@ -18,6 +20,7 @@ const steps = [
     name: 'kernels',
     inputs: () => [
       ...filesUnder('packages/runtime/assembly').filter((file) => !isGenerated(file)),
+      'scripts/lib/kernels.mjs',
       // The tables that the kernels are generated from: see assembly/build.mjs.
       ...closureOf([
         'packages/runtime/src/lower/opcodes.ts',
@@ -28,6 +31,16 @@ const steps = [
     ],
     outputs: () => [kernels],
     run: () => node('packages/runtime/assembly/build.mjs'),
+  },
+  {
+    name: 'training-kernels',
+    inputs: () => [
+      ...filesUnder('packages/gatefold/assembly'),
+      ...filesUnder('packages/runtime/assembly'),
+      'node_modules/assemblyscript/package.json',
+    ],
+    outputs: () => [trainingKernels],
+    run: () => node('packages/gatefold/assembly/build.mjs'),
   },
   {
     name: 'packages',

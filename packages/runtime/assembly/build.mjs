@@ -9,8 +9,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import asc from 'assemblyscript/asc';
 import { build } from 'esbuild';
+import { compileKernels } from '../../../scripts/lib/kernels.mjs';
 import { coefficientSource, functionSource, memorySource, opcodeSource } from './tables.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -33,31 +33,11 @@ async function importTables() {
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
 }
 
-async function compile(relaxed) {
-  let binary;
-  const options = [
-    here('index.ts'),
-    ...['--outFile', 'kernels.wasm', '-O3', '--converge', '--noAssert'],
-    ...['--runtime', 'stub', '--importMemory', '--noExportMemory', '--use', 'abort='],
-    ...['--enable', 'simd', ...(relaxed ? ['--enable', 'relaxed-simd'] : [])],
-    // 201: addresses have 32 bits here, like every int; 112: v128 crosses no boundary, `run` takes an address.
-    ...['--disableWarning', '201', '--disableWarning', '112'],
-    // No data segments: the memory belongs to the program image.
-    ...['--memoryBase', '0', '--initialMemory', '0'],
-    ...(process.argv.includes('--text') ? ['--textFile', 'kernels.wat'] : []),
-  ];
-  const { error, stderr } = await asc.main(options, {
-    writeFile(name, contents) {
-      if (name.endsWith('.wasm')) binary = contents;
-      else writeFileSync(here(`generated/${relaxed ? 'relaxed' : 'simd128'}.wat`), contents);
-    },
+const compile = (relaxed) =>
+  compileKernels(here('index.ts'), {
+    relaxed,
+    text: process.argv.includes('--text') ? here(`generated/${relaxed ? 'relaxed' : 'simd128'}.wat`) : undefined,
   });
-  if (error) {
-    console.error(stderr.toString());
-    throw error;
-  }
-  return binary;
-}
 
 /** The text form that engine/wasm/unpack.ts reads. */
 function pack(binary) {

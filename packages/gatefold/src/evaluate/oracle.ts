@@ -11,7 +11,7 @@ import {
   parseActivation,
   type StepOps,
 } from '@gatefold/runtime';
-import { functions64 } from './functions64.ts';
+import { functions64 } from '../train/functions64.ts';
 
 type Values = Float64Array;
 

@@ -1,0 +1,18 @@
+// The training kernels. Addresses and steps are bytes; nothing is allocated here: the memory is laid out by src/train.
+
+export { gruBackward, gruForward, lstmBackward, lstmForward } from './cells';
+export {
+  binary,
+  fill,
+  scaled,
+  scaleRows,
+  sumColumns,
+  sumRows,
+  sumSquares,
+  unary,
+  unaryGradient,
+} from './elementwise';
+export { gemm, scratchFloats } from './gemm';
+export { crossEntropy, elementLoss, softCrossEntropy, softmax, softmaxGradient } from './losses';
+export { adam, sgd } from './optimizers';
+export { gather, normalize, normalizeGradient, scatterAdd } from './rows';

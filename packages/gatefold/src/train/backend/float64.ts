@@ -1,0 +1,330 @@
+import type { Activation } from '@gatefold/runtime';
+import { derivative64, functions64 } from '../functions64.ts';
+import { Arena } from './arena.ts';
+import type { AdamStep, Backend, BinaryFunction, ElementLoss, Matrix, NormalizationKind, SgdStep } from './types.ts';
+
+const binaries: Record<BinaryFunction, (a: number, b: number) => number> = {
+  add: (a, b) => a + b,
+  subtract: (a, b) => a - b,
+  multiply: (a, b) => a * b,
+  divide: (a, b) => a / b,
+  maximum: Math.max,
+  minimum: Math.min,
+  atLeast: (a, b) => (a >= b ? 1 : 0),
+};
+
+const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+
+/** The backend as it is defined, in float64 and without haste. */
+export class Float64Backend implements Backend {
+  readonly name = 'float64';
+  private memory = new Float64Array(1 << 12);
+  private readonly arena = new Arena(0, 1 << 27, (numbers) => {
+    if (numbers <= this.memory.length) return;
+    const grown = new Float64Array(Math.max(numbers, 2 * this.memory.length));
+    grown.set(this.memory);
+    this.memory = grown;
+  });
+
+  alloc(rows: number, cols: number): Matrix {
+    return this.arena.alloc(rows, cols);
+  }
+
+  mark(): number {
+    return this.arena.mark();
+  }
+
+  release(mark: number): void {
+    this.arena.release(mark);
+  }
+
+  get peak(): number {
+    return this.arena.peak;
+  }
+
+  /** Sets every element to what `of` makes of its row and column. */
+  private each(m: Matrix, of: (row: number, col: number, old: number) => number): void {
+    for (let r = 0; r < m.rows; r++) {
+      for (let c = 0; c < m.cols; c++) {
+        const at = m.at + r * m.stride + c;
+        this.memory[at] = of(r, c, this.memory[at]!);
+      }
+    }
+  }
+
+  private get(m: Matrix, row: number, col: number): number {
+    return this.memory[m.at + row * m.stride + col]!;
+  }
+
+  write(to: Matrix, values: ArrayLike<number>): void {
+    this.each(to, (r, c) => values[r * to.cols + c]!);
+  }
+
+  read(from: Matrix): Float64Array {
+    const out = new Float64Array(from.rows * from.cols);
+    for (let i = 0; i < out.length; i++) out[i] = this.get(from, Math.floor(i / from.cols), i % from.cols);
+    return out;
+  }
+
+  fill(y: Matrix, value: number): void {
+    this.each(y, () => value);
+  }
+
+  scaled(alpha: number, x: Matrix, y: Matrix, add: boolean): void {
+    this.each(y, (r, c, old) => (add ? old : 0) + alpha * this.get(x, r, c));
+  }
+
+  binary(kind: BinaryFunction, a: Matrix, b: Matrix, y: Matrix, add: boolean): void {
+    const f = binaries[kind];
+    this.each(y, (r, c, old) => (add ? old : 0) + f(this.get(a, r, c), this.get(b, r, c)));
+  }
+
+  unary([name, ...parameters]: Activation, x: Matrix, y: Matrix): void {
+    this.each(y, (r, c) => functions64(name, this.get(x, r, c), parameters));
+  }
+
+  unaryGradient([name, ...parameters]: Activation, x: Matrix, _y: Matrix, dy: Matrix, dx: Matrix): void {
+    this.each(dx, (r, c, old) => old + this.get(dy, r, c) * derivative64(name, this.get(x, r, c), parameters));
+  }
+
+  sumRows(a: Matrix, b: Matrix | undefined, sum: Matrix): void {
+    for (let r = 0; r < a.rows; r++) {
+      this.each(sum, (_, c, old) => old + this.get(a, r, c) * (b ? this.get(b, r, c) : 1));
+    }
+  }
+
+  sumColumns(a: Matrix, b: Matrix, sum: Matrix): void {
+    for (let k = 0; k < a.cols; k++) this.each(sum, (r, _, old) => old + this.get(a, r, k) * this.get(b, r, k));
+  }
+
+  scaleRows(x: Matrix, factor: Matrix, y: Matrix, add: boolean): void {
+    this.each(y, (r, c, old) => (add ? old : 0) + this.get(x, r, c) * this.get(factor, r, 0));
+  }
+
+  sumSquares(x: Matrix): number {
+    return this.read(x).reduce((sum, v) => sum + v * v, 0);
+  }
+
+  gemm(a: Matrix, transposeA: boolean, b: Matrix, transposeB: boolean, c: Matrix, add: boolean): void {
+    const inner = transposeA ? a.rows : a.cols;
+    this.each(c, (i, j, old) => {
+      let sum = add ? old : 0;
+      for (let k = 0; k < inner; k++) {
+        sum +=
+          (transposeA ? this.get(a, k, i) : this.get(a, i, k)) * (transposeB ? this.get(b, j, k) : this.get(b, k, j));
+      }
+      return sum;
+    });
+  }
+
+  gather(table: Matrix, ids: Matrix, y: Matrix): void {
+    this.each(y, (r, c) => this.get(table, this.get(ids, r, 0), c));
+  }
+
+  scatterAdd(y: Matrix, ids: Matrix, table: Matrix): void {
+    for (let r = 0; r < y.rows; r++) {
+      const row = { ...table, at: table.at + this.get(ids, r, 0) * table.stride, rows: 1 };
+      this.each(row, (_, c, old) => old + this.get(y, r, c));
+    }
+  }
+
+  normalize(kind: NormalizationKind, epsilon: number, x: Matrix, y: Matrix, inverse: Matrix): void {
+    for (let r = 0; r < x.rows; r++) {
+      let mean = 0;
+      if (kind === 'layer') for (let c = 0; c < x.cols; c++) mean += this.get(x, r, c) / x.cols;
+      let sum = 0;
+      for (let c = 0; c < x.cols; c++) sum += (this.get(x, r, c) - mean) ** 2;
+      const s = 1 / Math.sqrt(kind === 'unit' ? Math.max(sum, epsilon) : sum / x.cols + epsilon);
+      this.memory[inverse.at + r * inverse.stride] = s;
+      for (let c = 0; c < x.cols; c++) this.memory[y.at + r * y.stride + c] = (this.get(x, r, c) - mean) * s;
+    }
+  }
+
+  normalizeGradient(
+    kind: NormalizationKind,
+    epsilon: number,
+    y: Matrix,
+    inverse: Matrix,
+    dy: Matrix,
+    dx: Matrix,
+  ): void {
+    for (let r = 0; r < y.rows; r++) {
+      const s = this.get(inverse, r, 0);
+      let mean = 0;
+      let dot = 0;
+      for (let c = 0; c < y.cols; c++) {
+        if (kind === 'layer') mean += this.get(dy, r, c) / y.cols;
+        dot += this.get(dy, r, c) * this.get(y, r, c);
+      }
+      if (kind !== 'unit') dot /= y.cols;
+      // Where the sum of squares is below epsilon the factor is constant.
+      else if (s * s * epsilon >= 0.999999) dot = 0;
+      for (let c = 0; c < y.cols; c++) {
+        this.memory[dx.at + r * dx.stride + c]! += s * (this.get(dy, r, c) - mean - this.get(y, r, c) * dot);
+      }
+    }
+  }
+
+  softmax(x: Matrix, y: Matrix): void {
+    for (let r = 0; r < x.rows; r++) this.softmaxRow(x, y, r);
+  }
+
+  /** Returns log Σ exp(x) of the row. */
+  private softmaxRow(x: Matrix, y: Matrix, r: number): number {
+    let top = Number.NEGATIVE_INFINITY;
+    for (let c = 0; c < x.cols; c++) top = Math.max(top, this.get(x, r, c));
+    let sum = 0;
+    for (let c = 0; c < x.cols; c++) sum += Math.exp(this.get(x, r, c) - top);
+    for (let c = 0; c < x.cols; c++) this.memory[y.at + r * y.stride + c] = Math.exp(this.get(x, r, c) - top) / sum;
+    return top + Math.log(sum);
+  }
+
+  softmaxGradient(y: Matrix, dy: Matrix, dx: Matrix): void {
+    for (let r = 0; r < y.rows; r++) {
+      let dot = 0;
+      for (let c = 0; c < y.cols; c++) dot += this.get(y, r, c) * this.get(dy, r, c);
+      for (let c = 0; c < y.cols; c++) {
+        this.memory[dx.at + r * dx.stride + c]! += this.get(y, r, c) * (this.get(dy, r, c) - dot);
+      }
+    }
+  }
+
+  lstmForward(z: Matrix, c0: Matrix, c: Matrix, h: Matrix): void {
+    const H = c.cols;
+    this.each(z, (_, k, v) => (k < 3 * H ? sigmoid(v) : Math.tanh(v)));
+    this.each(c, (r, u) => this.get(z, r, H + u) * this.get(c0, r, u) + this.get(z, r, u) * this.get(z, r, 3 * H + u));
+    this.each(h, (r, u) => this.get(z, r, 2 * H + u) * Math.tanh(this.get(c, r, u)));
+  }
+
+  lstmBackward(z: Matrix, c0: Matrix, c: Matrix, dh: Matrix, dc: Matrix): void {
+    const H = c.cols;
+    for (let r = 0; r < z.rows; r++) {
+      for (let u = 0; u < H; u++) {
+        const [i, f, o, g] = [0, 1, 2, 3].map((gate) => this.get(z, r, gate * H + u)) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        const shown = Math.tanh(this.get(c, r, u));
+        const d = this.get(dh, r, u);
+        const whole = this.get(dc, r, u) + d * o * (1 - shown * shown);
+        const at = z.at + r * z.stride + u;
+        this.memory[at] = whole * g * i * (1 - i);
+        this.memory[at + H] = whole * this.get(c0, r, u) * f * (1 - f);
+        this.memory[at + 2 * H] = d * shown * o * (1 - o);
+        this.memory[at + 3 * H] = whole * i * (1 - g * g);
+        this.memory[dc.at + r * dc.stride + u] = whole * f;
+      }
+    }
+  }
+
+  gruForward(pre: Matrix, u: Matrix, h0: Matrix, h: Matrix): void {
+    const H = h.cols;
+    this.each(pre, (r, k, v) => (k < 2 * H ? sigmoid(v + this.get(u, r, k)) : v));
+    this.each(pre, (r, k, v) => (k < 2 * H ? v : Math.tanh(v + this.get(pre, r, k - H) * this.get(u, r, k))));
+    this.each(h, (r, k) => {
+      const z = this.get(pre, r, k);
+      return z * this.get(h0, r, k) + (1 - z) * this.get(pre, r, 2 * H + k);
+    });
+  }
+
+  gruBackward(pre: Matrix, u: Matrix, h0: Matrix, dh: Matrix, dh0: Matrix): void {
+    const H = dh.cols;
+    for (let r = 0; r < pre.rows; r++) {
+      for (let k = 0; k < H; k++) {
+        const [z, reset, n] = [0, 1, 2].map((gate) => this.get(pre, r, gate * H + k)) as [number, number, number];
+        const d = this.get(dh, r, k);
+        const dn = d * (1 - z) * (1 - n * n);
+        const dz = d * (this.get(h0, r, k) - n) * z * (1 - z);
+        const dr = dn * this.get(u, r, 2 * H + k) * reset * (1 - reset);
+        const at = pre.at + r * pre.stride + k;
+        const to = u.at + r * u.stride + k;
+        this.memory[at] = dz;
+        this.memory[at + H] = dr;
+        this.memory[at + 2 * H] = dn;
+        this.memory[to] = dz;
+        this.memory[to + H] = dr;
+        this.memory[to + 2 * H] = dn * reset;
+        this.memory[dh0.at + r * dh0.stride + k] = d * z;
+      }
+    }
+  }
+
+  crossEntropy(x: Matrix, classes: Matrix, weights: Matrix, smoothing: number, dx: Matrix): number {
+    let loss = 0;
+    for (let r = 0; r < x.rows; r++) {
+      const weight = this.get(weights, r, 0);
+      if (weight === 0) {
+        this.fill({ ...dx, at: dx.at + r * dx.stride, rows: 1 }, 0);
+        continue;
+      }
+      const wanted = this.get(classes, r, 0);
+      const total = this.softmaxRow(x, dx, r);
+      for (let c = 0; c < x.cols; c++) {
+        const target = smoothing / x.cols + (c === wanted ? 1 - smoothing : 0);
+        loss += weight * target * (total - this.get(x, r, c));
+        const at = dx.at + r * dx.stride + c;
+        this.memory[at] = weight * (this.memory[at]! - target);
+      }
+    }
+    return loss;
+  }
+
+  softCrossEntropy(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
+    let loss = 0;
+    for (let r = 0; r < x.rows; r++) {
+      const weight = this.get(weights, r, 0);
+      const total = this.softmaxRow(x, dx, r);
+      for (let c = 0; c < x.cols; c++) {
+        const target = this.get(targets, r, c);
+        loss += weight * target * (total - this.get(x, r, c));
+        const at = dx.at + r * dx.stride + c;
+        this.memory[at] = weight * (this.memory[at]! - target);
+      }
+    }
+    return loss;
+  }
+
+  elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
+    let loss = 0;
+    this.each(dx, (r, c) => {
+      const value = this.get(x, r, c);
+      const target = this.get(targets, r, c);
+      const [term, slope] = elementTerm(kind, delta, value, target);
+      loss += this.get(weights, r, 0) * term;
+      return this.get(weights, r, 0) * slope;
+    });
+    return loss;
+  }
+
+  adam(w: Matrix, g: Matrix, m: Matrix, v: Matrix, s: AdamStep): void {
+    this.each(m, (r, c, old) => s.beta1 * old + (1 - s.beta1) * this.get(g, r, c));
+    this.each(v, (r, c, old) => s.beta2 * old + (1 - s.beta2) * this.get(g, r, c) ** 2);
+    this.each(w, (r, c, old) => {
+      const step = this.get(m, r, c) / s.correction1 / (Math.sqrt(this.get(v, r, c) / s.correction2) + s.epsilon);
+      return (1 - s.rate * s.decay) * old - s.rate * step;
+    });
+  }
+
+  sgd(w: Matrix, g: Matrix, v: Matrix, { rate, momentum, decay, nesterov }: SgdStep): void {
+    const d = (r: number, c: number) => this.get(g, r, c) + decay * this.get(w, r, c);
+    this.each(v, (r, c, old) => momentum * old + d(r, c));
+    this.each(w, (r, c, old) => old - rate * (nesterov ? d(r, c) + momentum * this.get(v, r, c) : this.get(v, r, c)));
+  }
+}
+
+/** A loss and its slope. */
+function elementTerm(kind: ElementLoss, delta: number, value: number, target: number): [number, number] {
+  const e = value - target;
+  switch (kind) {
+    case 'squared':
+      return [e * e, 2 * e];
+    case 'absolute':
+      return [Math.abs(e), Math.sign(e)];
+    case 'huber':
+      return Math.abs(e) <= delta ? [0.5 * e * e, e] : [delta * (Math.abs(e) - 0.5 * delta), delta * Math.sign(e)];
+    case 'logistic':
+      return [Math.log1p(Math.exp(-Math.abs(value))) + Math.max(value, 0) - target * value, sigmoid(value) - target];
+  }
+}

@@ -1,0 +1,123 @@
+import type { Activation } from '@gatefold/runtime';
+
+/** A view of a backend's memory: `rows` × `cols` numbers, `stride` apart from row to row; a stride of 0 repeats a row. */
+export interface Matrix {
+  readonly at: number;
+  readonly rows: number;
+  readonly cols: number;
+  readonly stride: number;
+}
+
+export type BinaryFunction = 'add' | 'subtract' | 'multiply' | 'divide' | 'maximum' | 'minimum' | 'atLeast';
+export type NormalizationKind = 'layer' | 'rms' | 'unit';
+export type ElementLoss = 'squared' | 'absolute' | 'huber' | 'logistic';
+
+export interface AdamStep {
+  readonly rate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  readonly decay: number;
+  /** 1 − β₁ᵗ and 1 − β₂ᵗ. */
+  readonly correction1: number;
+  readonly correction2: number;
+}
+
+export interface SgdStep {
+  readonly rate: number;
+  readonly momentum: number;
+  readonly decay: number;
+  readonly nesterov: boolean;
+}
+
+/**
+ * The arithmetic of training over one linear memory. There are two: float64 in TypeScript, the plain statement that
+ * gradients are checked with, and float32 kernels in WebAssembly. Whatever is written against this interface runs on
+ * both. Operations ending in a destination with `add` add to what is there.
+ */
+export interface Backend {
+  readonly name: 'float64' | 'wasm';
+
+  /** Room for a matrix, contents undefined; freed by `release`. @throws MEMORY_LIMIT */
+  alloc(rows: number, cols: number): Matrix;
+  /** A mark to release to: what is allocated after it is free again. */
+  mark(): number;
+  release(mark: number): void;
+  /** Most numbers that were allocated at once. */
+  readonly peak: number;
+
+  write(to: Matrix, values: ArrayLike<number>): void;
+  /** A copy, row-major. */
+  read(from: Matrix): Float32Array | Float64Array;
+
+  fill(y: Matrix, value: number): void;
+  /** y ← [y +] alpha·x */
+  scaled(alpha: number, x: Matrix, y: Matrix, add: boolean): void;
+  /** y ← [y +] a ∘ b */
+  binary(kind: BinaryFunction, a: Matrix, b: Matrix, y: Matrix, add: boolean): void;
+  unary(f: Activation, x: Matrix, y: Matrix): void;
+  /** dx ← dx + dy·f'(x), where y = f(x). */
+  unaryGradient(f: Activation, x: Matrix, y: Matrix, dy: Matrix, dx: Matrix): void;
+  /** sum [1, cols] ← sum + Σ over rows of a [⊙ b] */
+  sumRows(a: Matrix, b: Matrix | undefined, sum: Matrix): void;
+  /** sum [rows, 1] ← sum + Σ over columns of a ⊙ b */
+  sumColumns(a: Matrix, b: Matrix, sum: Matrix): void;
+  /** y ← [y +] x, each row times factor [rows, 1] */
+  scaleRows(x: Matrix, factor: Matrix, y: Matrix, add: boolean): void;
+  sumSquares(x: Matrix): number;
+
+  /** c ← [c +] op(a)·op(b); op transposes where asked. */
+  gemm(a: Matrix, transposeA: boolean, b: Matrix, transposeB: boolean, c: Matrix, add: boolean): void;
+
+  /** y[r] ← table[ids[r]]; ids are whole numbers within the table. */
+  gather(table: Matrix, ids: Matrix, y: Matrix): void;
+  /** table[ids[r]] ← table[ids[r]] + y[r] */
+  scatterAdd(y: Matrix, ids: Matrix, table: Matrix): void;
+
+  /** y ← normalized rows of x; inverse [rows, 1] is kept for the gradient. */
+  normalize(kind: NormalizationKind, epsilon: number, x: Matrix, y: Matrix, inverse: Matrix): void;
+  /** dx ← dx + …; y is the result of `normalize`. */
+  normalizeGradient(kind: NormalizationKind, epsilon: number, y: Matrix, inverse: Matrix, dy: Matrix, dx: Matrix): void;
+  softmax(x: Matrix, y: Matrix): void;
+  /** dx ← dx + y⊙(dy − Σ y⊙dy) */
+  softmaxGradient(y: Matrix, dy: Matrix, dx: Matrix): void;
+
+  /** The element-wise half of an LSTM's step: z [rows, 4·units] becomes gates, then c and h. */
+  lstmForward(z: Matrix, c0: Matrix, c: Matrix, h: Matrix): void;
+  /** Gates become ∂L/∂z; dc holds ∂L/∂c before, ∂L/∂c0 after. */
+  lstmBackward(z: Matrix, c0: Matrix, c: Matrix, dh: Matrix, dc: Matrix): void;
+  /** The element-wise half of a GRU's step (reset after): pre [rows, 3·units] becomes gates, then h; u = U·h0 + bR. */
+  gruForward(pre: Matrix, u: Matrix, h0: Matrix, h: Matrix): void;
+  /** Gates become ∂L/∂pre, u becomes ∂L/∂u; dh0 is the part of ∂L/∂h0 that does not go through U. */
+  gruBackward(pre: Matrix, u: Matrix, h0: Matrix, dh: Matrix, dh0: Matrix): void;
+
+  /** Σ weight·cross-entropy of softmax(x) with classes; dx is the gradient. Rows of weight 0 do not count. */
+  crossEntropy(x: Matrix, classes: Matrix, weights: Matrix, smoothing: number, dx: Matrix): number;
+  /** The same with a distribution as target. */
+  softCrossEntropy(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number;
+  /** Σ weight·loss(x, target) over all elements; dx is the gradient. */
+  elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number;
+
+  adam(w: Matrix, g: Matrix, m: Matrix, v: Matrix, step: AdamStep): void;
+  sgd(w: Matrix, g: Matrix, v: Matrix, step: SgdStep): void;
+}
+
+/** Rows `from` … `from + count − 1`. */
+export function rowsOf(m: Matrix, from: number, count: number): Matrix {
+  return { at: m.at + from * m.stride, rows: count, cols: m.cols, stride: m.stride };
+}
+
+/** Columns `from` … `from + count − 1`. */
+export function colsOf(m: Matrix, from: number, count: number): Matrix {
+  return { at: m.at + from, rows: m.rows, cols: count, stride: m.stride };
+}
+
+/** Whether the rows follow each other without a gap. */
+export function isDense(m: Matrix): boolean {
+  return m.stride === m.cols || m.rows === 1;
+}
+
+/** The same numbers with other rows and columns; the matrix must be dense. */
+export function reshaped(m: Matrix, rows: number, cols: number): Matrix {
+  return { at: m.at, rows, cols, stride: cols };
+}

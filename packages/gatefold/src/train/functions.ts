@@ -1,0 +1,170 @@
+import type { Activation } from '@gatefold/runtime';
+import { type BinaryFunction, colsOf, type Matrix, rowsOf } from './backend/types.ts';
+import type { Tape, Var } from './tape.ts';
+
+// Differentiable functions of variables. Each computes at once and records its way back.
+
+/** One row for every row of `m`. */
+function spread(row: Matrix, rows: number): Matrix {
+  return { ...row, rows, stride: 0 };
+}
+
+function sameShape(tape: Tape, a: Var, ...others: readonly Var[]): Var {
+  return tape.result(a.value.rows, a.value.cols, a, ...others);
+}
+
+/**
+ * x·Wᵀ [+ bias] [+ add]; W [outputs, inputs], bias [1, outputs]. `inPlace`: whoever uses the result overwrites it with its
+ * gradient.
+ */
+export function linear(
+  tape: Tape,
+  x: Var,
+  W: Var,
+  { bias, add, inPlace = false }: { bias?: Var | undefined; add?: Var; inPlace?: boolean } = {},
+): Var {
+  const { backend } = tape;
+  const made = tape.result(x.value.rows, W.value.rows, x, W, ...(bias ? [bias] : []), ...(add ? [add] : []));
+  const y = inPlace ? { ...made, gradient: () => made.value } : made;
+  if (add) backend.scaled(1, add.value, y.value, false);
+  else if (bias) backend.scaled(1, spread(bias.value, y.value.rows), y.value, false);
+  backend.gemm(x.value, false, W.value, true, y.value, add !== undefined || bias !== undefined);
+  if (add && bias) backend.scaled(1, spread(bias.value, y.value.rows), y.value, true);
+  return tape.record(y, () => {
+    const dy = y.gradient();
+    if (add?.tracked) backend.scaled(1, dy, add.gradient(), true);
+    if (x.tracked) backend.gemm(dy, false, W.value, false, x.gradient(), true);
+    if (W.tracked) backend.gemm(dy, true, x.value, false, W.gradient(), true);
+    if (bias?.tracked) backend.sumRows(dy, undefined, bias.gradient());
+  });
+}
+
+export function apply(tape: Tape, f: Activation, x: Var): Var {
+  if (f[0] === 'linear') return x;
+  const { backend } = tape;
+  const y = sameShape(tape, x);
+  backend.unary(f, x.value, y.value);
+  return tape.record(y, () => backend.unaryGradient(f, x.value, y.value, y.gradient(), x.gradient()));
+}
+
+/** a ∘ b, element by element. */
+export function combine(tape: Tape, kind: Exclude<BinaryFunction, 'atLeast'>, a: Var, b: Var): Var {
+  const { backend } = tape;
+  const y = sameShape(tape, a, b);
+  backend.binary(kind, a.value, b.value, y.value, false);
+  return tape.record(y, () => {
+    const dy = y.gradient();
+    switch (kind) {
+      case 'add':
+      case 'subtract':
+        if (a.tracked) backend.scaled(1, dy, a.gradient(), true);
+        if (b.tracked) backend.scaled(kind === 'add' ? 1 : -1, dy, b.gradient(), true);
+        return;
+      case 'multiply':
+        if (a.tracked) backend.binary('multiply', dy, b.value, a.gradient(), true);
+        if (b.tracked) backend.binary('multiply', dy, a.value, b.gradient(), true);
+        return;
+      case 'divide': {
+        if (a.tracked) backend.binary('divide', dy, b.value, a.gradient(), true);
+        if (!b.tracked) return;
+        // −dy·y/b
+        const t = backend.alloc(dy.rows, dy.cols);
+        backend.binary('multiply', dy, y.value, t, false);
+        backend.binary('divide', t, b.value, t, false);
+        backend.scaled(-1, t, b.gradient(), true);
+        return;
+      }
+      default: {
+        // The gradient goes to the one that was chosen; to a where they are equal.
+        const chosen = backend.alloc(dy.rows, dy.cols);
+        if (kind === 'maximum') backend.binary('atLeast', a.value, b.value, chosen, false);
+        else backend.binary('atLeast', b.value, a.value, chosen, false);
+        if (a.tracked) backend.binary('multiply', dy, chosen, a.gradient(), true);
+        if (!b.tracked) return;
+        backend.binary('multiply', dy, chosen, chosen, false);
+        backend.binary('subtract', dy, chosen, b.gradient(), true);
+      }
+    }
+  });
+}
+
+export const add = (tape: Tape, a: Var, b: Var): Var => combine(tape, 'add', a, b);
+export const multiply = (tape: Tape, a: Var, b: Var): Var => combine(tape, 'multiply', a, b);
+
+/** Every row of x times one row [1, cols]. */
+export function scaleColumns(tape: Tape, x: Var, row: Var): Var {
+  const { backend } = tape;
+  const y = sameShape(tape, x, row);
+  const factors = spread(row.value, x.value.rows);
+  backend.binary('multiply', x.value, factors, y.value, false);
+  return tape.record(y, () => {
+    if (x.tracked) backend.binary('multiply', y.gradient(), factors, x.gradient(), true);
+    if (row.tracked) backend.sumRows(y.gradient(), x.value, row.gradient());
+  });
+}
+
+/** Every row of x plus one row. */
+export function addRow(tape: Tape, x: Var, row: Var): Var {
+  const { backend } = tape;
+  const y = sameShape(tape, x, row);
+  backend.binary('add', x.value, spread(row.value, x.value.rows), y.value, false);
+  return tape.record(y, () => {
+    if (x.tracked) backend.scaled(1, y.gradient(), x.gradient(), true);
+    if (row.tracked) backend.sumRows(y.gradient(), undefined, row.gradient());
+  });
+}
+
+/** Each row of x times a factor [rows, 1] that is not trained. */
+export function scaleRows(tape: Tape, x: Var, factor: Matrix): Var {
+  const { backend } = tape;
+  const y = sameShape(tape, x);
+  backend.scaleRows(x.value, factor, y.value, false);
+  return tape.record(y, () => backend.scaleRows(y.gradient(), factor, x.gradient(), true));
+}
+
+/** x times a matrix of factors that are not trained (dropout). */
+export function multiplyBy(tape: Tape, x: Var, factors: Matrix): Var {
+  return multiply(tape, x, tape.constant(factors));
+}
+
+/** Columns `from` … `from + count − 1`. */
+export function columns(tape: Tape, x: Var, from: number, count: number): Var {
+  return tape.view(x, (m) => colsOf(m, from, count));
+}
+
+/** Matrices of equal rows side by side. */
+export function joinColumns(tape: Tape, parts: readonly Var[]): Var {
+  const { backend } = tape;
+  const width = parts.reduce((sum, part) => sum + part.value.cols, 0);
+  const y = tape.result(parts[0]!.value.rows, width, ...parts);
+  const each = (use: (part: Var, pick: (m: Matrix) => Matrix) => void) => {
+    let from = 0;
+    for (const part of parts) {
+      const at = from;
+      use(part, (m) => colsOf(m, at, part.value.cols));
+      from += part.value.cols;
+    }
+  };
+  each((part, pick) => backend.scaled(1, part.value, pick(y.value), false));
+  return tape.record(y, () => {
+    each((part, pick) => {
+      if (part.tracked) backend.scaled(1, pick(y.gradient()), part.gradient(), true);
+    });
+  });
+}
+
+/** Blocks of `batch` rows of x, chosen by number; −1 gives zeros. */
+export function pickSteps(tape: Tape, x: Var, batch: number, picks: readonly number[]): Var {
+  const { backend } = tape;
+  const y = tape.result(picks.length * batch, x.value.cols, x);
+  const block = (m: Matrix, step: number) => rowsOf(m, step * batch, batch);
+  picks.forEach((from, to) => {
+    if (from < 0) backend.fill(block(y.value, to), 0);
+    else backend.scaled(1, block(x.value, from), block(y.value, to), false);
+  });
+  return tape.record(y, () => {
+    picks.forEach((from, to) => {
+      if (from >= 0) backend.scaled(1, block(y.gradient(), to), block(x.gradient(), from), true);
+    });
+  });
+}

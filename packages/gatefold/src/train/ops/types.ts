@@ -1,0 +1,35 @@
+import type { OpContext } from '@gatefold/runtime';
+import type { Matrix } from '../backend/types.ts';
+import type { Tape, Var } from '../tape.ts';
+
+/** A value of the graph: rows are steps × batch, step by step (time first); without time there is one step. */
+export interface Value {
+  readonly v: Var;
+  readonly steps: number;
+}
+
+/** States that a recurrent node hands from one batch to the next (truncated backpropagation through time). */
+export interface CarriedState {
+  readonly batch: number;
+  /** By state name, [batch, width] row-major. */
+  readonly values: Readonly<Record<string, Float32Array | Float64Array>>;
+}
+
+/** What an op sees while a batch runs through it. */
+export interface TrainContext {
+  readonly tape: Tape;
+  readonly batch: number;
+  /** Attributes, checked as the runtime checks them. */
+  readonly op: OpContext;
+  input(name: string): Value;
+  optional(name: string): Value | undefined;
+  weight(role: string): Var | undefined;
+  /** Dropout of this node's recurrent state, where it is asked for: factors [batch, width]. */
+  recurrentDropout(width: number): Matrix | undefined;
+  /** The state the node ended the batch before with, where states are carried. */
+  carried(): CarriedState | undefined;
+  carry(state: CarriedState): void;
+}
+
+/** Outputs by name. */
+export type TrainOp = (context: TrainContext) => Readonly<Record<string, Value>>;

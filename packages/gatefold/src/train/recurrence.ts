@@ -1,0 +1,308 @@
+import type { Activation, Cell, CellOptions, StepOps } from '@gatefold/runtime';
+import { type Matrix, rowsOf } from './backend/types.ts';
+import { add, apply, columns, linear, multiply, scaleColumns, scaleRows } from './functions.ts';
+import type { Tape, Var } from './tape.ts';
+
+/** A recurrent layer over `steps` × `batch` rows, step by step; results in the order of the input. */
+export interface Recurrence {
+  readonly cell: Cell;
+  readonly options: CellOptions;
+  readonly steps: number;
+  readonly batch: number;
+  readonly backward: boolean;
+  readonly weights: (role: string) => Var | undefined;
+  /** States before the first step; zero where absent. */
+  readonly initial: Readonly<Record<string, Var | undefined>>;
+  /** [steps·batch, 1], 1 where a step counts; other steps keep states, and repeat the output or give zeros. */
+  readonly mask: Matrix | undefined;
+  readonly zeroOutputForMask: boolean;
+  /** Factors [batch, outputWidth] on h where it enters the recurrent product (Gal & Ghahramani 2016). */
+  readonly recurrentDropout: Matrix | undefined;
+}
+
+export interface RecurrenceResult {
+  readonly y: Var;
+  /** States after the last step. */
+  readonly states: Readonly<Record<string, Var>>;
+}
+
+/** x [steps·batch, features] through the layer. */
+export function recur(tape: Tape, x: Var, layer: Recurrence): RecurrenceResult {
+  const fused = layer.mask === undefined && layer.options.units % 4 === 0 ? layer.cell.fused(layer.options) : undefined;
+  const inPlace = fused !== undefined;
+  const pre = linear(tape, x, layer.weights('W')!, { bias: layer.weights('b'), inPlace });
+  if (fused === 'lstm') return lstm(tape, pre, layer);
+  if (fused === 'gru') return gru(tape, pre, layer);
+  return composed(tape, pre, layer);
+}
+
+/** Steps in the order they are taken. */
+function order({ steps, backward }: Recurrence): number[] {
+  return Array.from({ length: steps }, (_, i) => (backward ? steps - 1 - i : i));
+}
+
+function zeros(tape: Tape, rows: number, cols: number): Matrix {
+  const m = tape.backend.alloc(rows, cols);
+  tape.backend.fill(m, 0);
+  return m;
+}
+
+/** dW ← dW + Σ over steps of dzᵀ·v: where the steps of both stand at one distance it is one product. */
+function weightGradient(tape: Tape, dW: Matrix, pairs: readonly { readonly dz: Matrix; readonly v: Matrix }[]): void {
+  const sorted = [...pairs].sort((a, b) => a.dz.at - b.dz.at);
+  for (let i = 0; i < sorted.length; ) {
+    const { dz, v } = sorted[i]!;
+    let count = 1;
+    const follows = (m: Matrix, next: Matrix | undefined) =>
+      next !== undefined && next.stride === m.stride && next.at === m.at + count * m.rows * m.stride;
+    while (follows(dz, sorted[i + count]?.dz) && follows(v, sorted[i + count]?.v)) count++;
+    const whole = (m: Matrix) => ({ ...m, rows: count * m.rows });
+    tape.backend.gemm(whole(dz), true, whole(v), false, dW, true);
+    i += count;
+  }
+}
+
+/** The cell's own equations, as variables. */
+class TapeOps implements StepOps<Var> {
+  /** Every product of every step, and the parts of weights they were with. */
+  readonly products: { role: string; from: number; rows: number; dz: Var; v: Var }[] = [];
+  private readonly tape: Tape;
+  private readonly layer: Recurrence;
+
+  constructor(tape: Tape, layer: Recurrence) {
+    this.tape = tape;
+    this.layer = layer;
+  }
+
+  linear(
+    role: string,
+    given: Var,
+    { first = 0, count, add: sum, bias }: { first?: number; count?: number; add?: Var; bias?: string } = {},
+  ): Var {
+    const { tape } = this;
+    const { cell, options, recurrentDropout } = this.layer;
+    const { units } = options;
+    const gates = cell.gates(options).length;
+    const all = this.layer.weights(role)!;
+    const gated = all.value.rows === units * gates;
+    const from = gated ? first * units : 0;
+    const rows = gated ? (count ?? gates) * units : all.value.rows;
+    const v = role === 'U' && recurrentDropout ? multiply(tape, given, tape.constant(recurrentDropout)) : given;
+    // The weight's own gradient waits until all steps are back: see `composed`.
+    const W = tape.constant(rowsOf(all.value, from, rows));
+    const shift = bias === undefined ? undefined : this.layer.weights(bias);
+    const part = shift && columns(tape, shift, from, rows);
+    const y = linear(tape, v, W, { bias: part, ...(sum ? { add: sum } : {}) });
+    const tracked = { ...y, tracked: y.tracked || all.tracked };
+    this.products.push({ role, from, rows, dz: tracked, v });
+    return tracked;
+  }
+
+  get places(): { role: string; from: number; rows: number }[] {
+    return [...new Map(this.products.map((p) => [`${p.role} ${p.from} ${p.rows}`, p])).values()];
+  }
+
+  gates(z: Var, first: number, count: number): Var {
+    const { units } = this.layer.options;
+    return columns(this.tape, z, first * units, count * units);
+  }
+
+  scale(role: string, gate: number, v: Var): Var {
+    return scaleColumns(this.tape, v, this.gates(this.layer.weights(role)!, gate, 1));
+  }
+
+  apply(f: Activation, v: Var): Var {
+    return apply(this.tape, f, v);
+  }
+
+  add(a: Var, b: Var): Var {
+    return add(this.tape, a, b);
+  }
+
+  multiply(a: Var, b: Var): Var {
+    return multiply(this.tape, a, b);
+  }
+}
+
+/** Any cell with any options: the equations of its file, step by step. */
+function composed(tape: Tape, pre: Var, layer: Recurrence): RecurrenceResult {
+  const { backend } = tape;
+  const { cell, options, steps, batch, mask } = layer;
+  const ops = new TapeOps(tape, layer);
+  const outputs = new Array<Var>(steps);
+  let states: Record<string, Var> = {};
+  for (const { name, width } of cell.states) {
+    const cols = width === 'output' ? options.outputWidth : options.units;
+    states[name] = layer.initial[name] ?? tape.constant(zeros(tape, batch, cols));
+  }
+  let previous: Var = tape.constant(zeros(tape, batch, options.outputWidth));
+  // The way back of this step comes after those of all steps.
+  const trained = tape.variable(pre.value, true);
+  tape.record(trained, () => {
+    for (const { role, from, rows } of ops.places) {
+      const W = layer.weights(role)!;
+      if (!W.tracked) continue;
+      const pairs = ops.products
+        .filter((product) => product.role === role && product.from === from && product.rows === rows)
+        .map(({ dz, v }) => ({ dz: dz.gradient(), v: v.value }));
+      weightGradient(tape, rowsOf(W.gradient(), from, rows), pairs);
+    }
+  });
+  const taken = order(layer);
+  tape.scan(steps, (i) => {
+    const t = taken[i]!;
+    const row = tape.view(pre, (m) => rowsOf(m, t * batch, batch));
+    const next = cell.step(ops, row, states, options) as Record<string, Var>;
+    if (!mask) {
+      states = next;
+      outputs[t] = next.h!;
+      return;
+    }
+    const keep = rowsOf(mask, t * batch, batch);
+    const drop = backend.alloc(batch, 1);
+    backend.unary(['oneMinus'], keep, drop);
+    const select = (a: Var, b: Var) => add(tape, scaleRows(tape, a, keep), scaleRows(tape, b, drop));
+    states = Object.fromEntries(cell.states.map(({ name }) => [name, select(next[name]!, states[name]!)]));
+    if (layer.zeroOutputForMask) {
+      outputs[t] = scaleRows(tape, next.h!, keep);
+    } else {
+      previous = select(next.h!, previous);
+      outputs[t] = previous;
+    }
+  });
+  return { y: stack(tape, outputs, batch), states };
+}
+
+/** Steps below each other. */
+function stack(tape: Tape, parts: readonly Var[], batch: number): Var {
+  const { backend } = tape;
+  const y = tape.result(parts.length * batch, parts[0]!.value.cols, ...parts);
+  parts.forEach((part, t) => {
+    backend.scaled(1, part.value, rowsOf(y.value, t * batch, batch), false);
+  });
+  return tape.record(y, () => {
+    parts.forEach((part, t) => {
+      if (part.tracked) backend.scaled(1, rowsOf(y.gradient(), t * batch, batch), part.gradient(), true);
+    });
+  });
+}
+
+/** h as it enters the recurrent product. */
+function dropped(tape: Tape, { recurrentDropout }: Recurrence, h: Matrix): Matrix {
+  if (!recurrentDropout) return h;
+  const out = tape.backend.alloc(h.rows, h.cols);
+  tape.backend.binary('multiply', h, recurrentDropout, out, false);
+  return out;
+}
+
+/**
+ * The usual LSTM, all steps by fused kernels: the pre-activations become gates where they stand, and on the way back
+ * gradients; beside them only c and h are kept.
+ */
+function lstm(tape: Tape, pre: Var, layer: Recurrence): RecurrenceResult {
+  const { backend } = tape;
+  const { options, steps, batch, initial } = layer;
+  const { units } = options;
+  const U = layer.weights('U')!;
+  const h0 = initial.h ?? tape.constant(zeros(tape, batch, units));
+  const c0 = initial.c ?? tape.constant(zeros(tape, batch, units));
+  const y = tape.result(steps * batch, units, pre, U, h0, c0);
+  const c = backend.alloc(steps * batch, units);
+  const at = (m: Matrix, t: number) => rowsOf(m, t * batch, batch);
+  const taken = order(layer);
+  const inputs: Matrix[] = [];
+  taken.forEach((t, i) => {
+    const before = taken[i - 1];
+    const z = at(pre.value, t);
+    const v = dropped(tape, layer, before === undefined ? h0.value : at(y.value, before));
+    inputs[i] = v;
+    backend.gemm(v, false, U.value, true, z, true);
+    backend.lstmForward(z, before === undefined ? c0.value : at(c, before), at(c, t), at(y.value, t));
+  });
+  const last = taken.at(-1)!;
+  const dc = backend.alloc(batch, units);
+  const hN = tape.view(y, (m) => at(m, last));
+  const cN = tape.variable(at(c, last), y.tracked);
+  tape.record(y, () => {
+    backend.scaled(1, cN.gradient(), dc, false);
+    for (let i = steps - 1; i >= 0; i--) {
+      const t = taken[i]!;
+      const before = taken[i - 1];
+      const dz = at(pre.value, t);
+      const cell = before === undefined ? c0.value : at(c, before);
+      backend.lstmBackward(dz, cell, at(c, t), at(y.gradient(), t), dc);
+      const dh = before === undefined ? (h0.tracked ? h0.gradient() : undefined) : at(y.gradient(), before);
+      if (dh) stateGradient(tape, layer, dz, U.value, dh);
+    }
+    if (c0.tracked) backend.scaled(1, dc, c0.gradient(), true);
+    if (U.tracked) {
+      weightGradient(
+        tape,
+        U.gradient(),
+        taken.map((t, i) => ({ dz: at(pre.value, t), v: inputs[i]! })),
+      );
+    }
+  });
+  return { y, states: { h: hN, c: cN } };
+}
+
+/** dh ← dh + dz·U, through the dropout. */
+function stateGradient(tape: Tape, { recurrentDropout }: Recurrence, dz: Matrix, U: Matrix, dh: Matrix): void {
+  const { backend } = tape;
+  if (!recurrentDropout) {
+    backend.gemm(dz, false, U, false, dh, true);
+    return;
+  }
+  const mark = backend.mark();
+  const t = backend.alloc(dh.rows, dh.cols);
+  backend.gemm(dz, false, U, false, t, false);
+  backend.binary('multiply', t, recurrentDropout, dh, true);
+  backend.release(mark);
+}
+
+/** The usual GRU (reset after), by fused kernels as the LSTM. */
+function gru(tape: Tape, pre: Var, layer: Recurrence): RecurrenceResult {
+  const { backend } = tape;
+  const { options, steps, batch, initial } = layer;
+  const { units } = options;
+  const U = layer.weights('U')!;
+  const bR = layer.weights('bR');
+  const h0 = initial.h ?? tape.constant(zeros(tape, batch, units));
+  const y = tape.result(steps * batch, units, pre, U, h0, ...(bR ? [bR] : []));
+  const u = backend.alloc(steps * batch, 3 * units);
+  const at = (m: Matrix, t: number) => rowsOf(m, t * batch, batch);
+  const taken = order(layer);
+  const inputs: Matrix[] = [];
+  taken.forEach((t, i) => {
+    const before = taken[i - 1];
+    const h = before === undefined ? h0.value : at(y.value, before);
+    const v = dropped(tape, layer, h);
+    inputs[i] = v;
+    if (bR) backend.scaled(1, { ...bR.value, rows: batch, stride: 0 }, at(u, t), false);
+    backend.gemm(v, false, U.value, true, at(u, t), bR !== undefined);
+    backend.gruForward(at(pre.value, t), at(u, t), h, at(y.value, t));
+  });
+  const last = taken.at(-1)!;
+  tape.record(y, () => {
+    const direct = backend.alloc(batch, units);
+    for (let i = steps - 1; i >= 0; i--) {
+      const t = taken[i]!;
+      const before = taken[i - 1];
+      const h = before === undefined ? h0.value : at(y.value, before);
+      backend.gruBackward(at(pre.value, t), at(u, t), h, at(y.gradient(), t), direct);
+      const dh = before === undefined ? (h0.tracked ? h0.gradient() : undefined) : at(y.gradient(), before);
+      if (!dh) continue;
+      backend.scaled(1, direct, dh, true);
+      stateGradient(tape, layer, at(u, t), U.value, dh);
+    }
+    if (U.tracked) {
+      weightGradient(
+        tape,
+        U.gradient(),
+        taken.map((t, i) => ({ dz: at(u, t), v: inputs[i]! })),
+      );
+    }
+    if (bR?.tracked) backend.sumRows(u, undefined, bR.gradient());
+  });
+  return { y, states: { h: tape.view(y, (m) => at(m, last)) } };
+}
