@@ -56,6 +56,10 @@ const unreadable = new Set([
   'MODEL_VALUE',
   'MODEL_UNSUPPORTED',
   'MODEL_NO_ARCHITECTURE',
+  'INPUT_SHAPE',
+  'INPUT_VALUE',
+  'NOT_STREAMABLE',
+  'DATA_INVALID',
 ]);
 const wrongUse = new Set(['OPTION_INVALID', 'TARGET_EMPTY', 'RECIPE_INVALID', 'FILE_EXISTS']);
 
