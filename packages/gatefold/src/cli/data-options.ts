@@ -1,9 +1,9 @@
-import type { Model } from '@gatefold/runtime';
+import { fail, type Model } from '@gatefold/runtime';
 import { type Command, Option } from 'commander';
 import type { CalibrationBatches } from '../compress/index.ts';
 import { batches, type Dataset, fitToModel, sliceDataset, type Task } from '../data/index.ts';
 import { type LoadDataOptions, loadData } from '../node/data.ts';
-import { wholeNumber } from './quantize-options.ts';
+import { wholeNumber } from './numbers.ts';
 
 export interface DataFlags {
   readonly data?: string;
@@ -32,13 +32,14 @@ export function addDataOptions(command: Command, required = false): Command {
       ]),
     )
     .option('--column <name>', 'csv: the column to predict (default the last)')
-    .option('--window <rows>', 'csv: rows per example', wholeNumber)
+    .option('--window <rows>', 'csv: rows per example', wholeNumber('--window', { from: 1 }))
     .option('--vocabulary <file>', 'txt: a JSON list of symbols by id')
-    .option('--limit <symbols>', 'txt: read only so many', wholeNumber);
+    .option('--limit <symbols>', 'txt: read only so many', wholeNumber('--limit', { from: 2 }));
 }
 
 /** The data set that the options name, fitted to the model; undefined without --data. */
 export async function dataFor(flags: DataFlags, model: Model, source = flags.data): Promise<Dataset | undefined> {
+  refuseIdle(flags);
   if (source === undefined) return undefined;
   const { task, column, window, vocabulary, limit } = flags;
   const options: LoadDataOptions = {
@@ -49,6 +50,24 @@ export async function dataFor(flags: DataFlags, model: Model, source = flags.dat
     ...(limit ? { limit } : {}),
   };
   return fitToModel(await loadData(source, options, model), model);
+}
+
+/** Options of one kind of file say nothing of another: who gives them expects something. */
+function refuseIdle(flags: DataFlags): void {
+  for (const [option, extension] of [
+    ['column', 'csv'],
+    ['window', 'csv'],
+    ['vocabulary', 'txt'],
+    ['limit', 'txt'],
+  ] as const) {
+    const kind = new RegExp(`\\.${extension}(:\\w+)?$`, 'i');
+    if (flags[option] !== undefined && ![flags.data, flags.calibrate].some((source) => kind.test(source ?? ''))) {
+      fail('OPTION_INVALID', `option "--${option}" is for .${extension} data`, {
+        place: `--${option}`,
+        found: [flags.data, flags.calibrate].filter((source) => source !== undefined).join(', ') || 'no data',
+      });
+    }
+  }
 }
 
 /** At most so many examples are looked at to calibrate. */

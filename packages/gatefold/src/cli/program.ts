@@ -8,7 +8,8 @@ import { inspect } from './commands/inspect.ts';
 import { engineNames, run } from './commands/run.ts';
 import { Context, type GlobalOptions } from './context.ts';
 import { addDataOptions, type DataFlags } from './data-options.ts';
-import { addQuantizeOptions, wholeNumber } from './quantize-options.ts';
+import { numberOption, wholeNumber } from './numbers.ts';
+import { addQuantizeOptions } from './quantize-options.ts';
 
 /** The whole command line. Parsing throws instead of ending the process. */
 export function buildProgram(signal: AbortSignal): Command {
@@ -25,12 +26,18 @@ export function buildProgram(signal: AbortSignal): Command {
       .option('--json', 'one JSON document on standard output')
       .option('--quiet', 'no progress and no notes')
       .option('--force', 'overwrite outputs')
-      .option('--seed <n>', 'for everything random', wholeNumber)
+      .option('--seed <n>', 'for everything random', wholeNumber('--seed', { from: 0, to: 2 ** 32 - 1 }))
       .option('--arch <file>', 'architecture JSON beside a weights-only file');
   const act =
     <F>(action: (context: Context, target: never, flags: F) => Promise<void>) =>
-    (target: unknown, flags: F & GlobalOptions) =>
-      action(new Context(flags, signal), target as never, flags);
+    async (target: unknown, flags: F & GlobalOptions) => {
+      const context = new Context(flags, signal);
+      try {
+        await action(context, target as never, flags);
+      } finally {
+        context.progress.done();
+      }
+    };
 
   command('inspect <model>', 'what is in a file').action(act(inspect));
   command('run <model>', 'inference on arrays')
@@ -48,7 +55,11 @@ export function buildProgram(signal: AbortSignal): Command {
     .action(act<DataFlags & { engine?: string }>(evalModel));
   addDataOptions(command('compare <models...>', 'models side by side; the first is the reference'))
     .option('--html <file>', 'write the report as a page')
-    .option('--drift <steps>', 'length of the stream on which drift is measured (default 1000)')
+    .option(
+      '--drift <steps>',
+      'length of the stream on which drift is measured (default 1000; 0 for none)',
+      wholeNumber('--drift', { from: 0, to: 100_000 }),
+    )
     .addOption(engine())
     .action(act(compare));
   addQuantizeOptions(compressOptions(command('quantize <model>', 'fewer bits per weight, integer arithmetic'))).action(
@@ -62,8 +73,12 @@ export function buildProgram(signal: AbortSignal): Command {
     .action(act<CompressFlags>(compress));
   command('bench <models...>', 'µs per step, in turns')
     .addOption(engine())
-    .option('--rate <hz>', 'steps per second of the signal, for × real time')
-    .option('--assert <ratio>', 'fail unless the last model is so many times as fast as the first')
+    .option('--rate <hz>', 'steps per second of the signal, for × real time', numberOption('--rate', { above: 0 }))
+    .option(
+      '--assert <ratio>',
+      'fail unless the last model is so many times as fast as the first',
+      numberOption('--assert', { above: 0 }),
+    )
     .action(act(bench));
   program
     .command('schema')
@@ -79,6 +94,10 @@ function compressOptions(command: Command): Command {
     .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
     .option('--calibrate <source>', 'data for operand ranges and bias correction')
     .option('--html <file>', 'write the report as a page')
-    .option('--max-drop <points>', 'fail if the metric drops by more (accuracy: points; others: per cent)')
-    .option('--max-bytes <n>', 'fail if the file is larger');
+    .option(
+      '--max-drop <points>',
+      'fail if the metric drops by more (accuracy: points; others: per cent)',
+      numberOption('--max-drop', { from: 0 }),
+    )
+    .option('--max-bytes <n>', 'fail if the file is larger', wholeNumber('--max-bytes', { from: 1 }));
 }

@@ -1,12 +1,9 @@
 import { fail } from '@gatefold/runtime';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
+import { wholeNumber } from './numbers.ts';
 
-export function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('must be a whole number');
-  return value;
-}
+const bitsOf = (place: string) => wholeNumber(place, { from: 1, to: 16 });
 
 function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
@@ -15,7 +12,7 @@ function collect(value: string, before: string[] = []): string[] {
 /** Adds the options of the quantize pass to a command. */
 export function addQuantizeOptions(command: Command): Command {
   return command
-    .option('--bits <n>', 'bits per weight, 1 to 16 (default 8)', wholeNumber)
+    .option('--bits <n>', 'bits per weight, 1 to 16 (default 8)', bitsOf('--bits'))
     .addOption(
       new Option('--scheme <name>', 'how levels are placed').choices(['linear', 'log', 'pow2', 'codebook', 'f16']),
     )
@@ -45,15 +42,14 @@ export function quantizeStep(options: Record<string, unknown>): RecipeStep {
     options;
   const mixed = (options.mixed as string[] | undefined)?.map((entry) => {
     const at = entry.lastIndexOf('=');
-    const width = Number(entry.slice(at + 1));
-    if (at < 1 || !Number.isInteger(width)) {
+    if (at < 1) {
       fail('OPTION_INVALID', 'option "--mixed" does not fit', {
         place: '--mixed',
         expected: 'address=bits',
         found: entry,
       });
     }
-    return { target: entry.slice(0, at), bits: width };
+    return { target: entry.slice(0, at), bits: bitsOf('--mixed')(entry.slice(at + 1)) };
   });
   const step = {
     pass: 'quantize',

@@ -28,7 +28,7 @@ function splitName(source: string): { path: string; split: string | undefined } 
  */
 export async function loadData(source: string, options: LoadDataOptions, model?: Model): Promise<Dataset> {
   const { path, split } = splitName(source);
-  if (/\.(mjs|cjs|js)$/.test(path)) return datasetFromModule(path, split);
+  if (/\.(mjs|cjs|js)$/.test(path)) return datasetFromModule(path, split, options.task);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     fail('DATA_INVALID', 'folders are not read yet', {
       place: path,

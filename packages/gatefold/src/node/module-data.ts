@@ -9,7 +9,7 @@ import { checkDataset, type Dataset, type Task } from '../data/index.ts';
  * export beside it.
  * @throws DATA_INVALID, FILE_READ
  */
-export async function datasetFromModule(path: string, split: string | undefined): Promise<Dataset> {
+export async function datasetFromModule(path: string, split: string | undefined, task?: Task): Promise<Dataset> {
   if (!existsSync(path)) fail('FILE_READ', 'the file cannot be read', { place: path, found: 'no such file' });
   let made: unknown;
   let evaluate: unknown;
@@ -21,13 +21,13 @@ export async function datasetFromModule(path: string, split: string | undefined)
     if (error instanceof GatefoldError) throw error;
     fail('DATA_INVALID', 'the module failed', { place: path, found: String(error) });
   }
-  return checkModuleData(path, made, evaluate);
+  return checkModuleData(path, made, evaluate, task);
 }
 
 const tasks: readonly string[] = ['classify', 'label', 'language', 'regress', 'custom'] satisfies Task[];
 
 /** A module is code of the user's: what it hands over has every type but the one that was agreed. */
-function checkModuleData(path: string, made: unknown, evaluate: unknown): Dataset {
+function checkModuleData(path: string, made: unknown, evaluate: unknown, asked: Task | undefined): Dataset {
   const refuse = (message: string, place: string, expected: string): never =>
     fail('DATA_INVALID', message, { place: `${path}${place}`, expected });
   const isExamples = (value: unknown): boolean =>
@@ -55,7 +55,7 @@ function checkModuleData(path: string, made: unknown, evaluate: unknown): Datase
   if (given.targets !== undefined && !isExamples(given.targets)) {
     refuse('the targets are no array of examples', ': targets', examples);
   }
-  const task = given.task ?? 'custom';
+  const task = asked ?? given.task ?? 'custom';
   if (!tasks.includes(String(task))) refuse('the task is unknown', ': task', tasks.join(', '));
   const own = given.evaluate ?? evaluate;
   if (own !== undefined && typeof own !== 'function') refuse('evaluate is no function', ': evaluate', '(model) => …');

@@ -1,7 +1,6 @@
-import { mainMetric } from '../evaluate/index.ts';
 import { drawCharts, driftChart, errorChart, histogramChart, metricChart, sizeChart, timeChart } from './charts.ts';
 import { showBytes, showMetric, showNumber } from './format.ts';
-import { type Candidate, type Report, ratiosOf } from './model.ts';
+import { type Candidate, judgedBy, type Report, ratiosOf } from './model.ts';
 
 const style = `
 :root { color-scheme: light; font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #f6f7f9; }
@@ -89,8 +88,7 @@ function nodes({ costs, errors = [] }: Candidate): string {
 export async function reportHtml(report: Report): Promise<string> {
   const { title, data, environment, candidates } = report;
   const first = candidates[0]!;
-  const metric =
-    Object.keys(first.evaluation?.metrics ?? {}).length > 0 ? mainMetric(first.evaluation!.task).name : undefined;
+  const metric = judgedBy(first.evaluation)?.name;
   const overview = await drawCharts(
     [
       sizeChart(candidates),

@@ -1,12 +1,10 @@
-import { mainMetric } from '../evaluate/index.ts';
 import { alignedTable, showBytes, showMetric, showNumber } from './format.ts';
-import { type Candidate, type Report, ratiosOf } from './model.ts';
+import { type Candidate, judgedBy, type Report, ratiosOf } from './model.ts';
 
 /** The report on a terminal. */
 export function reportText({ title, data, environment, candidates }: Report): string {
   const first = candidates[0]!;
-  const task = first.evaluation?.task;
-  const metric = task && Object.keys(first.evaluation?.metrics ?? {}).length > 0 ? mainMetric(task) : undefined;
+  const metric = judgedBy(first.evaluation);
   const columns: [string, (candidate: Candidate) => string][] = [
     ['model', ({ name }) => name],
     ['file', ({ costs }) => showBytes(costs.bytes)],
@@ -19,6 +17,10 @@ export function reportText({ title, data, environment, candidates }: Report): st
           ['change', (candidate) => (candidate === first ? '' : change(metric.name, first, candidate))],
         ] as [string, (candidate: Candidate) => string][])
       : []),
+    ...(first.evaluation?.own ?? []).map((name): [string, (candidate: Candidate) => string] => [
+      name,
+      ({ evaluation }) => showMetric(name, evaluation!.metrics[name]!),
+    ]),
     [
       'agrees',
       ({ versusFirst }) => (versusFirst?.agreement === undefined ? '' : showMetric('agreement', versusFirst.agreement)),

@@ -78,8 +78,11 @@ function timeRound(runner: Runner, calls: number): number {
 export async function bench(
   context: Context,
   paths: readonly string[],
-  options: { engine?: string; rate?: string; assert?: string; arch?: string },
+  options: { engine?: string; rate?: number; assert?: number; arch?: string },
 ): Promise<void> {
+  if (options.assert !== undefined && paths.length < 2) {
+    fail('OPTION_INVALID', 'a ratio needs two models', { place: '--assert', found: `${paths.length}` });
+  }
   const chosen = engineOption(options.engine).engine;
   const engines = chosen
     ? [chosen]
@@ -104,7 +107,7 @@ export async function bench(
     await new Promise((resolve) => setImmediate(resolve));
   }
   context.progress.done();
-  const rate = options.rate === undefined ? undefined : Number(options.rate);
+  const { rate } = options;
   const timings: Timing[] = runners.map(({ model, session, coldStart, times }) => {
     const sorted = [...times].sort((a, b) => a - b);
     const p50 = sorted[sorted.length >> 1]!;
@@ -118,7 +121,7 @@ export async function bench(
       ...(rate ? { timesRealTime: 1e6 / (p50 * rate) } : {}),
     };
   });
-  report(context, timings, options.assert === undefined ? undefined : Number(options.assert));
+  report(context, timings, options.assert);
 }
 
 function report(context: Context, timings: readonly Timing[], wanted: number | undefined): void {

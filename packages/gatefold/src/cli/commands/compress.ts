@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import { fail } from '@gatefold/runtime';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
-import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
+import { checkOutput, readBytes } from '../../node/files.ts';
 import { type LoadedModel, loadModel } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
@@ -16,8 +17,8 @@ export interface CompressFlags extends DataFlags {
   readonly preset?: string;
   readonly html?: string;
   readonly arch?: string;
-  readonly maxDrop?: string;
-  readonly maxBytes?: string;
+  readonly maxDrop?: number;
+  readonly maxBytes?: number;
 }
 
 interface StepReport {
@@ -31,19 +32,16 @@ interface StepReport {
 /** Runs a recipe on a model file: compress, write, read back, measure what was written. */
 async function compressWith(context: Context, path: string, recipe: Recipe, flags: CompressFlags): Promise<void> {
   checkTarget(context, flags.output);
-  if (flags.html) checkOutput(flags.html, context.force);
-  const before = await loadModel(path, flags.arch);
-  const dataset = await dataFor(flags, before.model);
-  for (const [name, value] of [
-    ['--max-bytes', flags.maxBytes],
-    ['--max-drop', flags.maxDrop],
-  ] as const) {
-    if (value !== undefined && !Number.isFinite(Number(value))) {
-      fail('OPTION_INVALID', `option "${name}" is no number`, { place: name, found: value });
+  if (flags.html) {
+    checkOutput(flags.html, context.force);
+    if (resolve(flags.html) === resolve(flags.output)) {
+      fail('OPTION_INVALID', 'the report would overwrite the model', { place: '--html', found: flags.html });
     }
   }
-  if (flags.maxDrop !== undefined && !dataset?.targets) {
-    fail('OPTION_INVALID', '--max-drop needs data with targets', {
+  const before = await loadModel(path, flags.arch);
+  const dataset = await dataFor(flags, before.model);
+  if (flags.maxDrop !== undefined && (!dataset?.targets || dataset.task === 'custom')) {
+    fail('OPTION_INVALID', '--max-drop needs data with targets, and a task that is judged by one metric', {
       place: '--max-drop',
       hint: 'give them with --data',
     });
@@ -86,7 +84,7 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
     },
   );
   context.progress.done();
-  if (flags.html) await writeBytes(flags.html, await reportHtml(report), context.force);
+  if (flags.html) await context.save([[flags.html, await reportHtml(report)]]);
   context.result({ ...reportJson(report), output: flags.output, recipe, steps }, () =>
     [
       changesText(steps),
@@ -125,7 +123,7 @@ function checkGoals(
   [a, b]: readonly (Readonly<Record<string, number>> | undefined)[],
   task: Parameters<typeof mainMetric>[0] | undefined,
 ): void {
-  if (maxBytes !== undefined && after.bytes > Number(maxBytes)) {
+  if (maxBytes !== undefined && after.bytes > maxBytes) {
     fail('GOAL_MISSED', 'the file is larger than asked', {
       place: '--max-bytes',
       expected: `at most ${maxBytes}`,
@@ -137,7 +135,7 @@ function checkGoals(
   const { name, better } = mainMetric(task);
   // Points for accuracy, per cent for errors and perplexities.
   const drop = better === 'more' ? (a[name]! - b[name]!) * 100 : (b[name]! / a[name]! - 1) * 100;
-  if (drop > Number(maxDrop)) {
+  if (drop > maxDrop) {
     fail('GOAL_MISSED', `${name} became worse than asked`, {
       place: '--max-drop',
       expected: `at most ${maxDrop}`,

@@ -1,5 +1,6 @@
+import { fail } from '@gatefold/runtime';
 import { evaluate } from '../../evaluate/index.ts';
-import { checkOutput, writeBytes } from '../../node/files.ts';
+import { checkOutput } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { reportHtml, reportJson, reportText, showMetric } from '../../report/index.ts';
@@ -31,20 +32,23 @@ export async function evalModel(
 export async function compare(
   context: Context,
   paths: readonly string[],
-  flags: DataFlags & { html?: string; drift?: string; engine?: string },
+  flags: DataFlags & { html?: string; drift?: number; engine?: string; arch?: string },
 ): Promise<void> {
+  if (paths.length < 2) {
+    fail('OPTION_INVALID', 'a comparison needs two models or more', { place: 'models', found: paths.join(', ') });
+  }
   if (flags.html) checkOutput(flags.html, context.force);
   const subjects = [];
-  for (const path of paths) subjects.push({ name: path, file: path, model: (await loadModel(path)).model });
+  for (const path of paths) subjects.push({ name: path, file: path, model: (await loadModel(path, flags.arch)).model });
   const dataset = await dataFor(flags, subjects[0]!.model);
   const report = await measureReport(subjects, dataset, {
     title: `${paths.slice(1).join(', ')} against ${paths[0]}`,
-    driftSteps: Number(flags.drift ?? 1000),
+    driftSteps: flags.drift ?? 1000,
     ...engineOption(flags.engine),
     signal: context.signal,
     onProgress: (done, total) => context.progress.update(done, total, 'evaluating'),
   });
   context.progress.done();
-  if (flags.html) await writeBytes(flags.html, await reportHtml(report), context.force);
+  if (flags.html) await context.save([[flags.html, await reportHtml(report)]]);
   context.result(reportJson(report), () => reportText(report) + (flags.html ? `\n\nreport: ${flags.html}` : ''));
 }

@@ -9,7 +9,7 @@ import {
 } from '@gatefold/runtime';
 import { referenceEngine } from '@gatefold/runtime/reference';
 import { readNpz, writeNpz } from '../../data/npz.ts';
-import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
+import { checkOutput, readBytes } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
 import type { Context } from '../context.ts';
 
@@ -70,7 +70,7 @@ export async function run(
   const batch = [...arrays.values()][0]!.shape[0]!;
   const results = options.steps ? runSteps(session, arrays, batch) : session.run(inputsOf(arrays), { batch });
   const named = new Map(Object.entries(results));
-  await writeBytes(options.output, writeNpz(named), context.force);
+  await context.save([[options.output, writeNpz(named)]]);
   const outputs = [...named].map(([name, { shape }]) => ({ name, shape }));
   context.result(
     { engine: session.engine.name, batch, outputs, output: options.output },
