@@ -1,17 +1,17 @@
 import { Command, Option } from 'commander';
-import { presets, recipeJsonSchema } from '../recipe/index.ts';
-import { bench } from './commands/bench.ts';
-import { type CompressFlags, compress, quantize } from './commands/compress.ts';
-import { convert } from './commands/convert.ts';
-import { compare, evalModel } from './commands/evaluate.ts';
-import { inspect } from './commands/inspect.ts';
-import { engineNames, run } from './commands/run.ts';
+import { presets } from '../recipe/presets.ts';
+import type { CompressFlags } from './commands/compress.ts';
 import { Context, type GlobalOptions } from './context.ts';
 import { addDataOptions, type DataFlags } from './data-options.ts';
 import { numberOption, wholeNumber } from './numbers.ts';
 import { addQuantizeOptions } from './quantize-options.ts';
 
-/** The whole command line. Parsing throws instead of ending the process. */
+const engineNames = ['reference', 'simd128', 'relaxed'];
+
+/**
+ * The whole command line. Parsing throws instead of ending the process. What a command works with is loaded when it runs:
+ * start-up is felt by every script that calls the command in a loop.
+ */
 export function buildProgram(signal: AbortSignal): Command {
   const program = new Command('gatefold')
     .description('Makes trained recurrent networks small and fast, and proves what that cost')
@@ -29,30 +29,33 @@ export function buildProgram(signal: AbortSignal): Command {
       .option('--seed <n>', 'for everything random', wholeNumber('--seed', { from: 0, to: 2 ** 32 - 1 }))
       .option('--arch <file>', 'architecture JSON beside a weights-only file');
   const act =
-    <F>(action: (context: Context, target: never, flags: F) => Promise<void>) =>
+    <F>(load: () => Promise<(context: Context, target: never, flags: F) => Promise<void>>) =>
     async (target: unknown, flags: F & GlobalOptions) => {
       const context = new Context(flags, signal);
       try {
+        const action = await load();
         await action(context, target as never, flags);
       } finally {
         context.progress.done();
       }
     };
 
-  command('inspect <model>', 'what is in a file').action(act(inspect));
+  command('inspect <model>', 'what is in a file').action(
+    act(async () => (await import('./commands/inspect.ts')).inspect),
+  );
   command('run <model>', 'inference on arrays')
     .requiredOption('--input <file>', 'an .npz with an array per input, [batch, time, features]')
     .requiredOption('-o, --output <file>', 'an .npz for the outputs')
     .addOption(engine())
     .option('--steps', 'one step at a time')
-    .action(act(run));
+    .action(act(async () => (await import('./commands/run.ts')).run));
   command('convert <model>', 'another format')
     .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
     .option('--to <format>', 'where the extension does not say')
-    .action(act(convert));
+    .action(act(async () => (await import('./commands/convert.ts')).convert));
   addDataOptions(command('eval <model>', "the task's metrics on a model"), true)
     .addOption(engine())
-    .action(act<DataFlags & { engine?: string }>(evalModel));
+    .action(act<DataFlags & { engine?: string }>(async () => (await import('./commands/evaluate.ts')).evalModel));
   addDataOptions(command('compare <models...>', 'models side by side; the first is the reference'))
     .option('--html <file>', 'write the report as a page')
     .option(
@@ -61,16 +64,16 @@ export function buildProgram(signal: AbortSignal): Command {
       wholeNumber('--drift', { from: 0, to: 100_000 }),
     )
     .addOption(engine())
-    .action(act(compare));
+    .action(act(async () => (await import('./commands/evaluate.ts')).compare));
   addQuantizeOptions(compressOptions(command('quantize <model>', 'fewer bits per weight, integer arithmetic'))).action(
-    act<CompressFlags & Record<string, unknown>>(quantize),
+    act<CompressFlags & Record<string, unknown>>(async () => (await import('./commands/compress.ts')).quantize),
   );
   compressOptions(command('compress <model>', 'a chain of passes, measured'))
     .option('--recipe <file>', 'YAML or JSON')
     .addOption(
       new Option('--preset <name>', presets.map(({ name, description }) => `${name}: ${description}`).join('; ')),
     )
-    .action(act<CompressFlags>(compress));
+    .action(act<CompressFlags>(async () => (await import('./commands/compress.ts')).compress));
   command('bench <models...>', 'µs per step, in turns')
     .addOption(engine())
     .option('--rate <hz>', 'steps per second of the signal, for × real time', numberOption('--rate', { above: 0 }))
@@ -79,11 +82,12 @@ export function buildProgram(signal: AbortSignal): Command {
       'fail unless the last model is so many times as fast as the first',
       numberOption('--assert', { above: 0 }),
     )
-    .action(act(bench));
+    .action(act(async () => (await import('./commands/bench.ts')).bench));
   program
     .command('schema')
     .description('the JSON Schema of recipes')
-    .action(() => {
+    .action(async () => {
+      const { recipeJsonSchema } = await import('../recipe/index.ts');
       process.stdout.write(`${JSON.stringify(recipeJsonSchema(), undefined, 2)}\n`);
     });
   return program;

@@ -3,11 +3,15 @@ import type { Candidate } from './model.ts';
 
 const palette = ['#2f6f9f', '#d9822b', '#5a8f3d', '#8a5aa8', '#b0413e', '#3d8f86'];
 
-/** Draws a chart as SVG text; no DOM is needed. */
+/** Names inside the SVGs of one page by those that echarts gave, which it counts on from page to page. */
+export type ChartIds = Map<string, string>;
+
+/** Draws charts as SVG text; no DOM is needed. Same charts in the same order, same text. */
 export async function drawCharts(
   options: readonly EChartsCoreOption[],
   width: number,
   height: number,
+  ids: ChartIds,
 ): Promise<string[]> {
   const [echarts, charts, components, renderers] = await Promise.all([
     import('echarts/core'),
@@ -33,7 +37,11 @@ export async function drawCharts(
     });
     const svg = chart.renderToSVGString();
     chart.dispose();
-    return svg;
+    return svg.replace(/(id="|class="|url\(#|\.)(zr\d+-[a-z]+-?\d+)/g, (_, before: string, id: string) => {
+      const name = ids.get(id) ?? `c${ids.size}`;
+      ids.set(id, name);
+      return before + name;
+    });
   });
 }
 

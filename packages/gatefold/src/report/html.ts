@@ -1,4 +1,13 @@
-import { drawCharts, driftChart, errorChart, histogramChart, metricChart, sizeChart, timeChart } from './charts.ts';
+import {
+  type ChartIds,
+  drawCharts,
+  driftChart,
+  errorChart,
+  histogramChart,
+  metricChart,
+  sizeChart,
+  timeChart,
+} from './charts.ts';
 import { showBytes, showMetric, showNumber } from './format.ts';
 import { type Candidate, judgedBy, type Report, ratiosOf } from './model.ts';
 
@@ -89,6 +98,7 @@ export async function reportHtml(report: Report): Promise<string> {
   const { title, data, environment, candidates } = report;
   const first = candidates[0]!;
   const metric = judgedBy(first.evaluation)?.name;
+  const ids: ChartIds = new Map();
   const overview = await drawCharts(
     [
       sizeChart(candidates),
@@ -97,18 +107,15 @@ export async function reportHtml(report: Report): Promise<string> {
     ],
     480,
     320,
+    ids,
   );
-  const drifts = candidates.some(({ drift }) => drift) ? await drawCharts([driftChart(candidates)], 760, 360) : [];
-  const errors = candidates.some((c) => c.errors) ? await drawCharts([errorChart(candidates)], 960, 560) : [];
-  const histograms = await Promise.all(
-    candidates.map(({ histograms = [], name }) =>
-      drawCharts(
-        histograms.map((histogram) => histogramChart(histogram, name)),
-        480,
-        320,
-      ),
-    ),
-  );
+  const errors = candidates.some((c) => c.errors) ? await drawCharts([errorChart(candidates)], 960, 560, ids) : [];
+  const drifts = candidates.some(({ drift }) => drift) ? await drawCharts([driftChart(candidates)], 760, 360, ids) : [];
+  const histograms: string[][] = [];
+  for (const { histograms: own = [], name } of candidates) {
+    const charts = own.map((histogram) => histogramChart(histogram, name));
+    histograms.push(charts.length > 0 ? await drawCharts(charts, 480, 320, ids) : []);
+  }
   const figures = (list: readonly string[]) =>
     `<div class="charts">${list.map((svg) => `<figure>${svg}</figure>`).join('')}</div>`;
   const sections = candidates

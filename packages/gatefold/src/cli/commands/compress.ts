@@ -7,8 +7,9 @@ import { measureReport } from '../../node/measure.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
 import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../../report/index.ts';
 import type { Context } from '../context.ts';
-import { calibrationFor, type DataFlags, dataFor } from '../data-options.ts';
-import { quantizeStep } from '../quantize-options.ts';
+import type { DataFlags } from '../data-options.ts';
+import { calibrationFor, dataFor } from '../data-source.ts';
+import { quantizeStep } from '../quantize-step.ts';
 import { checkTarget, saveModel } from './convert.ts';
 
 export interface CompressFlags extends DataFlags {

@@ -5,7 +5,8 @@ import { loadModel } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { reportHtml, reportJson, reportText, showMetric } from '../../report/index.ts';
 import type { Context } from '../context.ts';
-import { type DataFlags, dataFor } from '../data-options.ts';
+import type { DataFlags } from '../data-options.ts';
+import { dataFor } from '../data-source.ts';
 import { engineOption } from './run.ts';
 
 export async function evalModel(

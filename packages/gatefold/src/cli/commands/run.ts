@@ -14,7 +14,6 @@ import { loadModel } from '../../node/load.ts';
 import type { Context } from '../context.ts';
 
 const engines: readonly Engine[] = [referenceEngine, simd128Engine, relaxedEngine];
-export const engineNames = engines.map((engine) => engine.name);
 
 /** The engine of that name, or the best that runs here. */
 export function engineOption(name: string | undefined): { engine?: Engine } {
