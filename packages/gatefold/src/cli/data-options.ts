@@ -13,6 +13,18 @@ export interface DataFlags {
   readonly limit?: number;
 }
 
+const dataHelp = `
+Data:
+  .npz        x, or an array per input name, and y; examples first: [examples, time, features].
+              Sequences of different lengths: an array each, named x[0], x[1], …
+  .npy        x alone
+  .csv        a header, then numbers; --column (or the last) is what to predict, --window rows make an example
+  .jsonl      a line per example: {"x": [[…], …], "y": …}
+  .txt        the text of a language model; its symbols come from the model or from --vocabulary
+  .js, .mjs   default: { name, task, count, inputs: { x: { shape, data } }, targets }, or (split) => the same;
+              its evaluate(model) adds metrics of its own: model.run(inputs, { batch }) gives the outputs
+Targets are class numbers or one-hot rows (classify: per example, label: per step), words in a .csv, or values (regress).`;
+
 /** Adds the options that name data. */
 export function addDataOptions(command: Command, required = false): Command {
   const text = 'npz, npy, csv, jsonl, txt or a JavaScript module; :train, :valid, :test choose a split';
@@ -20,7 +32,7 @@ export function addDataOptions(command: Command, required = false): Command {
   else command.option('--data <source>', text);
   return command
     .addOption(
-      new Option('--task <task>', 'where it cannot be inferred').choices([
+      new Option('--task <task>', 'what the targets are, where that cannot be inferred').choices([
         'classify',
         'label',
         'language',
@@ -31,5 +43,6 @@ export function addDataOptions(command: Command, required = false): Command {
     .option('--column <name>', 'csv: the column to predict (default the last)')
     .option('--window <rows>', 'csv: rows per example', wholeNumber('--window', { from: 1 }))
     .option('--vocabulary <file>', 'txt: a JSON list of symbols by id')
-    .option('--limit <symbols>', 'txt: read only so many', wholeNumber('--limit', { from: 2 }));
+    .option('--limit <symbols>', 'txt: read only so many', wholeNumber('--limit', { from: 2 }))
+    .addHelpText('after', dataHelp);
 }

@@ -106,6 +106,7 @@ export function fitToModel(dataset: Dataset, model: Model): Dataset {
       if (!found) {
         fail('DATA_INVALID', `the data have no array for input "${port.name}"`, {
           place: dataset.name,
+          expected: ports.map(({ name }) => name).join(', '),
           found: given.map(([name]) => name).join(', '),
         });
       }
@@ -127,6 +128,9 @@ export function fitToModel(dataset: Dataset, model: Model): Dataset {
           place: dataset.name,
           expected: `[${port.shape.map((dim) => (dim === 'batch' ? dataset.count : dim)).join(', ')}]`,
           found: `[${found.shape.join(', ')}]`,
+          ...(/\.csv(:|$)/.test(dataset.name) && found.shape.length < dims.length
+            ? { hint: '--window ROWS makes sequences of rows' }
+            : {}),
         });
       }
       return [port.name, found];

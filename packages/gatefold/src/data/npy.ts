@@ -62,7 +62,11 @@ export function readNpy(bytes: Uint8Array, place = 'npy'): NpyArray {
   const type = /^[<|=]([a-z]\d)$/.exec(descr)?.[1];
   const [size, read] =
     (type !== undefined && Object.hasOwn(readers, type) ? readers[type] : undefined) ??
-    refuse('numbers of this type are not read', { expected: Object.keys(readers).join(', '), found: descr });
+    refuse('numbers of this type are not read', {
+      expected: Object.keys(readers).join(', '),
+      found: descr,
+      ...(descr.includes('O') ? { hint: 'sequences of different lengths go into arrays named x[0], x[1], …' } : {}),
+    });
   const shape = dims.split(',').flatMap((dim) => (dim.trim() === '' ? [] : [Number(dim)]));
   const count = shape.reduce((product, n) => product * n, 1);
   const left = bytes.length - start - length;

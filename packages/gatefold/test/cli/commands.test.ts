@@ -87,6 +87,29 @@ describe('compress and quantize', () => {
     expect(readGatefold(readFileSync(at('4.gatefold'))).metadata.recipes).toMatchObject([{ name: 'int4' }]);
   });
 
+  it('tell what each step cost', async () => {
+    const data = writeInput('x.npz', 4, 6);
+    const labels = Float32Array.from({ length: 4 * 6 }, (_, i) => i % 3);
+    writeFileSync(
+      at('xy.npz'),
+      writeNpz([
+        ['x', { shape: [4, 6, 5], data }],
+        ['y', { shape: [4, 6], data: labels }],
+      ]),
+    );
+    writeFileSync(
+      at('r.yaml'),
+      'version: 1\nsteps:\n  - { pass: quantize, bits: 8 }\n  - { pass: quantize, bits: 4 }\n',
+    );
+    const result = (await json(
+      ...['compress', small, '--recipe', at('r.yaml'), '-o', at('r.gatefold'), '--data', at('xy.npz')],
+    )) as unknown as { steps: { bytes: number; metrics: Record<string, number> }[]; b: { metrics: object } };
+    expect(result.steps.map(({ metrics }) => metrics.total)).toEqual([24, 24]);
+    expect(result.steps[1]!.metrics).toEqual(result.b.metrics);
+    expect(result.steps[1]!.bytes).toBe(readFileSync(at('r.gatefold')).length);
+    expect(result.steps[0]!.bytes).toBeGreaterThan(result.steps[1]!.bytes);
+  });
+
   it('take a recipe file, make folders and write the page', async () => {
     writeFileSync(at('r.yaml'), 'version: 1\nsteps:\n  - { pass: quantize, bits: 4, target: [cell/*] }\n');
     const { status, stdout } = await gatefold(
@@ -197,7 +220,11 @@ describe('compare', () => {
       '--drift',
       '30',
     );
-    expect(result).toMatchObject({ a: { name: small }, b: { name: at('8.gatefold') }, ratios: { macs: 1 } });
+    expect(result).toMatchObject({
+      a: { name: 'small.gatefold', file: small },
+      b: { name: '8.gatefold', file: at('8.gatefold') },
+      ratios: { macs: 1 },
+    });
     expect(result.agreement).toBeGreaterThan(0.5);
     expect(result.maxAbsDifference).toBeGreaterThan(0);
     expect((result.drift as unknown as { step: number }[]).map(({ step }) => step)).toEqual([1, 3, 10, 30]);
@@ -208,6 +235,29 @@ it('prints the schema of recipes', async () => {
   const { status, stdout } = await gatefold('schema');
   expect(status).toBe(0);
   expect(JSON.parse(stdout)).toMatchObject({ type: 'object' });
+});
+
+it("reports the data's own metrics beside those of the task", async () => {
+  writeFileSync(
+    at('d.mjs'),
+    `export default { name: 'made', task: 'label', count: 1, inputs: { x: { shape: [1, 2, 5], data: new Float32Array(10) } },
+       targets: { shape: [1, 2], data: Float32Array.of(0, 1) } };
+     export const evaluate = (model) => ({ steadiness: 0.875, rows: model.run(new Float32Array(15)).y.shape[1] });`,
+  );
+  const result = (await json('eval', small, '--data', at('d.mjs'))) as unknown as { metrics: object; own: string[] };
+  expect(result.metrics).toMatchObject({ total: 2, steadiness: 0.875, rows: 3 });
+  expect(result.own).toEqual(['steadiness', 'rows']);
+  const { stdout } = await gatefold('compare', small, small, '--data', at('d.mjs'), '--html', at('r.html'));
+  expect(stdout).toMatch(/accuracy.*steadiness.*rows/);
+  expect(readFileSync(at('r.html'), 'utf8')).toContain('0.87500');
+});
+
+it('needs targets, or metrics of the data, to evaluate', async () => {
+  writeInput('x.npz', 3, 7);
+  expect(await gatefold('eval', small, '--data', at('x.npz'))).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining('nothing to measure'),
+  });
 });
 
 describe('refusals leave nothing behind', () => {
@@ -234,6 +284,12 @@ describe('refusals leave nothing behind', () => {
       () => ['compress', small, '--recipe', at('bad.yaml'), '-o', at('out.gatefold')],
     ],
     ['an output in a file', 1, 'FILE_WRITE', () => ['convert', small, '-o', at('garbage.h5', 'out.gatefold')]],
+    [
+      'a pass without the data it needs',
+      2,
+      '--calibrate',
+      () => ['quantize', small, '--bias-correction', '-o', at('out.gatefold')],
+    ],
     ['missing data', 3, 'FILE_READ', () => ['eval', small, '--data', at('none.npz')]],
   ];
   it.each(table)('%s', async (_, status, text, args) => {

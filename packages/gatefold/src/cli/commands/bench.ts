@@ -124,6 +124,10 @@ export async function bench(
   report(context, timings, options.assert);
 }
 
+function showTimes(times: number): string {
+  return times >= 100 ? `${Math.round(times)}` : times.toPrecision(3);
+}
+
 function report(context: Context, timings: readonly Timing[], wanted: number | undefined): void {
   const first = timings[0]!;
   const last = timings.findLast((timing) => timing.engine === first.engine)!;
@@ -133,13 +137,18 @@ function report(context: Context, timings: readonly Timing[], wanted: number | u
     timing.engine,
     timing.p50.toFixed(2),
     timing.p99.toFixed(2),
-    timing.coldStart.toFixed(1),
+    `${timing.coldStart.toFixed(1)} ms`,
     `${(first.p50 / timing.p50).toFixed(2)}×`,
-    timing.timesRealTime === undefined ? '' : `${Math.round(timing.timesRealTime)}×`,
+    timing.timesRealTime === undefined ? '' : `${showTimes(timing.timesRealTime)}×`,
   ]);
-  const right = ['µs/step', 'p99', 'cold ms', 'speed', 'real time'];
+  const right = ['µs/step', 'p99', 'cold start', '× faster', '× real time'];
+  const used = timings.some(({ timesRealTime }) => timesRealTime !== undefined) ? right : right.slice(0, -1);
   context.result({ node: process.version, timings, ratio, wanted: wanted ?? null }, () =>
-    alignedTable(['model', 'engine', ...right], rows, right),
+    alignedTable(
+      ['model', 'engine', ...used],
+      rows.map((row) => row.slice(0, 2 + used.length)),
+      used,
+    ),
   );
   if (wanted !== undefined && !(ratio >= wanted)) {
     fail('GOAL_MISSED', `the last model is not ${wanted} times as fast as the first`, {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { fail } from '@gatefold/runtime';
+import { fail, writeGatefold } from '@gatefold/runtime';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
 import { type LoadedModel, loadModel } from '../../node/load.ts';
@@ -9,6 +9,7 @@ import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
 import { calibrationFor, dataFor } from '../data-source.ts';
+import { modelNames } from '../model-names.ts';
 import { quantizeStep } from '../quantize-step.ts';
 import { checkTarget, saveModel } from './convert.ts';
 
@@ -26,7 +27,10 @@ interface StepReport {
   readonly pass: string;
   readonly summary: StepOutcome['changes'];
   readonly warnings: readonly string[];
+  /** Of the model after this step. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Of the .gatefold file after this step. */
+  readonly bytes: number;
   readonly seconds: number;
 }
 
@@ -61,8 +65,9 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
     async ({ pass, changes, warnings, model: made }, index) => {
       const seconds = (performance.now() - start) / 1000;
       const between = dataset && index < recipe.steps.length - 1;
-      const metrics = between ? (await evaluate(made, dataset, { signal: context.signal })).metrics : {};
-      steps.push({ pass, summary: changes, warnings, metrics, seconds });
+      const onProgress = (done: number, total: number) => context.progress.update(done, total, 'evaluating the step');
+      const metrics = between ? (await evaluate(made, dataset, { signal: context.signal, onProgress })).metrics : {};
+      steps.push({ pass, summary: changes, warnings, metrics, bytes: writeGatefold(made).length, seconds });
       start = performance.now();
     },
   );
@@ -71,20 +76,24 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
   await saveModel(context, flags.output, model, { source: before.source });
   // What is measured is what was written.
   const after = await loadModel(flags.output);
+  const [name, madeName] = modelNames([path, flags.output]);
   const report = await measureReport(
     [
-      { name: path, file: path, model: before.model },
-      { name: flags.output, file: flags.output, model: after.model },
+      { name: name!, file: path, model: before.model },
+      { name: madeName!, file: flags.output, model: after.model },
     ],
     dataset,
     {
-      title: `${path} → ${flags.output}`,
+      title: `${name} → ${madeName}`,
       driftSteps: dataset ? 1000 : 0,
       signal: context.signal,
       onProgress: (done, total) => context.progress.update(done, total, 'evaluating'),
     },
   );
   context.progress.done();
+  // The last step made what was written.
+  const { evaluation, costs } = report.candidates[1]!;
+  steps[steps.length - 1] = { ...steps.at(-1)!, metrics: evaluation?.metrics ?? {}, bytes: costs.bytes };
   if (flags.html) await context.save([[flags.html, await reportHtml(report)]]);
   context.result({ ...reportJson(report), output: flags.output, recipe, steps }, () =>
     [
@@ -161,5 +170,13 @@ export async function quantize(
   path: string,
   flags: CompressFlags & Record<string, unknown>,
 ): Promise<void> {
-  await compressWith(context, path, { version: 1, steps: [quantizeStep(flags)] }, flags);
+  const step = quantizeStep(flags);
+  const needs =
+    (step.biasCorrection && '--bias-correction') ||
+    (step.operandScale === 'static' && '--operand-scale static') ||
+    (step.compensation === 'obs' && '--compensation obs');
+  if (needs && flags.calibrate === undefined) {
+    fail('OPTION_INVALID', `${needs} needs calibration data`, { place: needs, hint: 'give them with --calibrate' });
+  }
+  await compressWith(context, path, { version: 1, steps: [step] }, flags);
 }

@@ -7,6 +7,7 @@ import { reportHtml, reportJson, reportText, showMetric } from '../../report/ind
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
 import { dataFor } from '../data-source.ts';
+import { modelNames } from '../model-names.ts';
 import { engineOption } from './run.ts';
 
 export async function evalModel(
@@ -16,6 +17,13 @@ export async function evalModel(
 ): Promise<void> {
   const { model } = await loadModel(path, flags.arch);
   const dataset = (await dataFor(flags, model))!;
+  if (!dataset.evaluate && (!dataset.targets || dataset.task === 'custom')) {
+    fail('DATA_INVALID', 'there is nothing to measure', {
+      place: dataset.name,
+      expected: dataset.targets ? 'a task, or an evaluate of the data for task custom' : 'targets (y)',
+      hint: dataset.targets ? 'say what the targets are with --task' : 'gatefold run gives the outputs alone',
+    });
+  }
   const result = await evaluate(model, dataset, {
     ...engineOption(flags.engine),
     signal: context.signal,
@@ -39,11 +47,14 @@ export async function compare(
     fail('OPTION_INVALID', 'a comparison needs two models or more', { place: 'models', found: paths.join(', ') });
   }
   if (flags.html) checkOutput(flags.html, context.force);
+  const names = modelNames(paths);
   const subjects = [];
-  for (const path of paths) subjects.push({ name: path, file: path, model: (await loadModel(path, flags.arch)).model });
+  for (const [i, file] of paths.entries()) {
+    subjects.push({ name: names[i]!, file, model: (await loadModel(file, flags.arch)).model });
+  }
   const dataset = await dataFor(flags, subjects[0]!.model);
   const report = await measureReport(subjects, dataset, {
-    title: `${paths.slice(1).join(', ')} against ${paths[0]}`,
+    title: `${names.slice(1).join(', ')} against ${names[0]}`,
     driftSteps: flags.drift ?? 1000,
     ...engineOption(flags.engine),
     signal: context.signal,
