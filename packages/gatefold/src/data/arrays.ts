@@ -1,18 +1,17 @@
 import { fail } from '@gatefold/runtime';
 import { checkDataset, type Dataset, type Examples, type Task } from './dataset.ts';
-
-type Arrays = Iterable<[string, { shape: readonly number[]; data: ArrayLike<number | bigint> }]>;
+import { type NpyArray, toFloat32 } from './npz.ts';
 
 /**
  * Arrays of an archive by name. Arrays named `x[0]`, `x[1]`, … are the examples of an `x` whose sequences differ in
  * length.
  * @throws DATA_INVALID
  */
-export function toExamples(arrays: Arrays): Map<string, Examples> {
+export function toExamples(arrays: Iterable<[string, NpyArray]>): Map<string, Examples> {
   const found = new Map<string, Examples>();
   const lists = new Map<string, Examples[]>();
   for (const [key, { shape, data }] of arrays) {
-    const examples = { shape, data: Float32Array.from(data as ArrayLike<number>, Number) };
+    const examples = { shape, data: toFloat32(data) };
     const [, name, index] = /^(.+)\[(\d+)\]$/.exec(key) ?? [];
     if (name === undefined) found.set(key, examples);
     else {

@@ -1,4 +1,4 @@
-import { fail } from '@gatefold/runtime';
+import { fail, GatefoldError } from '@gatefold/runtime';
 import { parse } from 'csv-parse/browser/esm/sync';
 import { checkDataset, type Dataset, type Task } from './dataset.ts';
 
@@ -98,8 +98,12 @@ function readTable(name: string, text: string, target: string | undefined): Tabl
   try {
     parse(text, { skip_empty_lines: true, trim: true, relax_column_count: true, on_record: onRecord });
   } catch (error) {
-    if (!(error instanceof Error) || !('code' in error) || !String(error.code).startsWith('CSV_')) throw error;
-    fail('DATA_INVALID', 'the CSV cannot be read', { place: name, found: error.message });
+    if (error instanceof GatefoldError) throw error;
+    const { message, lines } = error as Error & { lines?: number };
+    fail('DATA_INVALID', 'the CSV cannot be read', {
+      place: lines === undefined ? name : `${name}: line ${lines}`,
+      found: message.split(':')[0]!,
+    });
   }
   return table ?? fail('DATA_INVALID', 'the table is empty', { place: name });
 }

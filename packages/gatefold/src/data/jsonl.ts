@@ -4,6 +4,8 @@ import type { Dataset, Examples, Task } from './dataset.ts';
 
 /** Lists in lists in lists …: no model's input has more dimensions. */
 const deepest = 6;
+/** Values that all examples of one name may have together. */
+const largest = 2 ** 26;
 
 interface Column {
   readonly inner: readonly number[];
@@ -69,6 +71,13 @@ function addValue(columns: Map<string, Column>, key: string, value: unknown, bef
 /** Appends the numbers of a list in its order; returns its shape. */
 function flatten(value: unknown, to: number[], place: string, depth: number): readonly number[] {
   if (typeof value === 'number' && Number.isFinite(value)) {
+    if (to.length === largest) {
+      fail('DATA_INVALID', 'the data are too large', {
+        place,
+        expected: `at most ${largest} values`,
+        hint: 'use an .npz',
+      });
+    }
     to.push(value);
     return [];
   }

@@ -80,6 +80,14 @@ export function readNpy(bytes: Uint8Array, place = 'npy'): NpyArray {
   return { shape, data: fortran === 'True' && shape.length > 1 ? toRowMajor(data, shape) : data };
 }
 
+/** Numbers as float32. (`Float32Array.from` goes through a list, which large arrays do not fit into.) */
+export function toFloat32(data: NumberArray): Float32Array {
+  if (data instanceof Float32Array) return data;
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < out.length; i++) out[i] = Number(data[i]);
+  return out;
+}
+
 /** Writes a .npy file of version 1. */
 export function writeNpy({
   shape,

@@ -75,10 +75,17 @@ describe('csv tables', () => {
     ['a short row', 'a,b,y\n1,2,0\n1,2\n', ['line 3', '3', '2']],
     ['a long row', 'a,b,y\n1,2,0\n\n1,2,3,0\n', ['line 4', '3', '4']],
     ['an empty target', 'a,y\n1,0\n2,\n', ['line 3, column y']],
+    ['a quote inside a cell', 'a,y\n1"2",0\n', ['line 2', 'Quote']],
+    ['a quote that stays open', 'a,y\n"1,0\n', ['Quote']],
     ['a hexadecimal number', 'a,y\n0x10,0\n', ['line 2, column a']],
     ['windows larger than memory', `a,y\n${'1,0\n'.repeat(40_000)}`, ['memory'], { window: 20_000 }],
   ];
   it.each(table)('refuses %s', (_, text, words, options) => refused(() => csv(text, options), ...words));
+});
+
+it('refuses a table that the memory could not hold', () => {
+  const large = new Uint8Array(2 ** 26 + 1).fill(0x31);
+  refused(() => datasetFromFile('d.csv', large), 'too large', '.npz');
 });
 
 describe('one-hot targets', () => {

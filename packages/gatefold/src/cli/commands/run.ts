@@ -8,7 +8,7 @@ import {
   sizeOf,
 } from '@gatefold/runtime';
 import { referenceEngine } from '@gatefold/runtime/reference';
-import { readNpz, writeNpz } from '../../data/npz.ts';
+import { type NpyArray, readNpz, toFloat32, writeNpz } from '../../data/npz.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
 import type { Context } from '../context.ts';
@@ -27,10 +27,7 @@ interface NamedArray {
 }
 
 /** Arrays for the model's inputs: by port name, else in the order they stand in the file. */
-function arraysFor(
-  session: Session,
-  file: ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number | bigint> }>,
-): Map<string, NamedArray> {
+function arraysFor(session: Session, file: ReadonlyMap<string, NpyArray>): Map<string, NamedArray> {
   const entries = [...file];
   return new Map(
     session.inputs.map((port, i) => {
@@ -52,7 +49,7 @@ function arraysFor(
           found: `[${found.shape.join(', ')}]`,
         });
       }
-      return [port.name, { shape: found.shape, data: Float32Array.from(found.data, Number) }];
+      return [port.name, { shape: found.shape, data: toFloat32(found.data) }];
     }),
   );
 }
