@@ -1,4 +1,6 @@
 import { GatefoldError } from '@gatefold/runtime';
+import { CommanderError } from 'commander';
+import { writeFiles } from '../node/files.ts';
 import { Progress } from './progress.ts';
 
 /** Options that every command takes. */
@@ -13,7 +15,7 @@ export interface GlobalOptions {
 export class Context {
   readonly options: GlobalOptions;
   readonly progress: Progress;
-  /** Aborted by the first interrupt; a second one ends the process. */
+  /** Ends long work from outside. */
   readonly signal: AbortSignal;
   exitCode = 0;
 
@@ -39,9 +41,27 @@ export class Context {
 
   /** Something a person should know that is no result. */
   note(text: string): void {
+    this.progress.done();
     if (!this.options.quiet) process.stderr.write(`${text}\n`);
   }
+
+  /**
+   * Writes outputs that belong together, all or none. An interrupt ends the process at once elsewhere, also in the midst of
+   * long computations, where no handler could run; here it first removes what is half written.
+   */
+  async save(files: Iterable<readonly [path: string, content: Uint8Array | string]>): Promise<void> {
+    const interrupt = new AbortController();
+    const stop = () => interrupt.abort();
+    for (const name of interrupts) process.on(name, stop);
+    try {
+      await writeFiles(files, this.force, AbortSignal.any([this.signal, interrupt.signal]));
+    } finally {
+      for (const name of interrupts) process.off(name, stop);
+    }
+  }
 }
+
+const interrupts = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const unreadable = new Set([
   'FILE_FORMAT',
@@ -56,15 +76,28 @@ const unreadable = new Set([
   'MODEL_VALUE',
   'MODEL_UNSUPPORTED',
   'MODEL_NO_ARCHITECTURE',
+  'INPUT_SHAPE',
+  'INPUT_VALUE',
+  'NOT_STREAMABLE',
+  'DATA_INVALID',
 ]);
 const wrongUse = new Set(['OPTION_INVALID', 'TARGET_EMPTY', 'RECIPE_INVALID', 'FILE_EXISTS']);
 
-/** 0 done · 1 the work failed · 2 wrong usage · 3 unreadable or unsupported input · 4 the asked target was not reached. */
+/**
+ * 0 done · 1 the work failed · 2 wrong usage · 3 unreadable or unsupported input · 4 the asked target was not reached ·
+ * 130 interrupted, as shells say it.
+ */
 export function exitCodeOf(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (isAbort(error)) return 130;
   if (!(error instanceof GatefoldError)) return 1;
   if (error.code === 'GOAL_MISSED') return 4;
   if (unreadable.has(error.code)) return 3;
   return wrongUse.has(error.code) ? 2 : 1;
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError';
 }
 
 /** Reports an error: coded errors as they are, others with what a maintainer needs. */
@@ -78,7 +111,15 @@ export function reportError(error: unknown, json: boolean): void {
     else process.stderr.write(`${error.message}\n`);
     return;
   }
-  if (error instanceof Error && error.name === 'AbortError') {
+  if (error instanceof CommanderError) {
+    // Commander has said it in words on standard error.
+    if (json && error.exitCode !== 0) {
+      const message = `OPTION_INVALID: ${error.message.replace(/^error: /, '')}`;
+      process.stdout.write(`${JSON.stringify({ error: { code: 'OPTION_INVALID', message } })}\n`);
+    }
+    return;
+  }
+  if (isAbort(error)) {
     process.stderr.write('Interrupted: nothing was written.\n');
     return;
   }

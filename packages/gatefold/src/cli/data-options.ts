@@ -1,9 +1,6 @@
-import type { Model } from '@gatefold/runtime';
 import { type Command, Option } from 'commander';
-import type { CalibrationBatches } from '../compress/index.ts';
-import { batches, type Dataset, fitToModel, sliceDataset, type Task } from '../data/index.ts';
-import { type LoadDataOptions, loadData } from '../node/data.ts';
-import { wholeNumber } from './quantize-options.ts';
+import type { Task } from '../data/index.ts';
+import { wholeNumber } from './numbers.ts';
 
 export interface DataFlags {
   readonly data?: string;
@@ -16,6 +13,18 @@ export interface DataFlags {
   readonly limit?: number;
 }
 
+const dataHelp = `
+Data:
+  .npz        x, or an array per input name, and y; examples first: [examples, time, features].
+              Sequences of different lengths: an array each, named x[0], x[1], …
+  .npy        x alone
+  .csv        a header, then numbers; --column (or the last) is what to predict, --window rows make an example
+  .jsonl      a line per example: {"x": [[…], …], "y": …}
+  .txt        the text of a language model; its symbols come from the model or from --vocabulary
+  .js, .mjs   default: { name, task, count, inputs: { x: { shape, data } }, targets }, or (split) => the same;
+              its evaluate(model) adds metrics of its own: model.run(inputs, { batch }) gives the outputs
+Targets are class numbers or one-hot rows (classify: per example, label: per step), words in a .csv, or values (regress).`;
+
 /** Adds the options that name data. */
 export function addDataOptions(command: Command, required = false): Command {
   const text = 'npz, npy, csv, jsonl, txt or a JavaScript module; :train, :valid, :test choose a split';
@@ -23,7 +32,7 @@ export function addDataOptions(command: Command, required = false): Command {
   else command.option('--data <source>', text);
   return command
     .addOption(
-      new Option('--task <task>', 'where it cannot be inferred').choices([
+      new Option('--task <task>', 'what the targets are, where that cannot be inferred').choices([
         'classify',
         'label',
         'language',
@@ -32,32 +41,8 @@ export function addDataOptions(command: Command, required = false): Command {
       ]),
     )
     .option('--column <name>', 'csv: the column to predict (default the last)')
-    .option('--window <rows>', 'csv: rows per example', wholeNumber)
+    .option('--window <rows>', 'csv: rows per example', wholeNumber('--window', { from: 1 }))
     .option('--vocabulary <file>', 'txt: a JSON list of symbols by id')
-    .option('--limit <symbols>', 'txt: read only so many', wholeNumber);
-}
-
-/** The data set that the options name, fitted to the model; undefined without --data. */
-export async function dataFor(flags: DataFlags, model: Model, source = flags.data): Promise<Dataset | undefined> {
-  if (source === undefined) return undefined;
-  const { task, column, window, vocabulary, limit } = flags;
-  const options: LoadDataOptions = {
-    ...(task ? { task } : {}),
-    ...(column ? { target: column } : {}),
-    ...(window ? { window } : {}),
-    ...(vocabulary ? { vocabulary } : {}),
-    ...(limit ? { limit } : {}),
-  };
-  return fitToModel(await loadData(source, options, model), model);
-}
-
-/** At most so many examples are looked at to calibrate. */
-const calibrationExamples = 512;
-
-/** Calibration batches from --calibrate; a pass asks for them as often as it needs. */
-export async function calibrationFor(flags: DataFlags, model: Model): Promise<(() => CalibrationBatches) | undefined> {
-  const dataset = await dataFor(flags, model, flags.calibrate);
-  if (!dataset) return undefined;
-  const few = sliceDataset(dataset, 0, Math.min(calibrationExamples, dataset.count));
-  return () => batches(few, 64);
+    .option('--limit <symbols>', 'txt: read only so many', wholeNumber('--limit', { from: 2 }))
+    .addHelpText('after', dataHelp);
 }

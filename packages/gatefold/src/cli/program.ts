@@ -1,23 +1,29 @@
 import { Command, Option } from 'commander';
-import { presets, recipeJsonSchema } from '../recipe/index.ts';
-import { bench } from './commands/bench.ts';
-import { type CompressFlags, compress, quantize } from './commands/compress.ts';
-import { convert } from './commands/convert.ts';
-import { compare, evalModel } from './commands/evaluate.ts';
-import { inspect } from './commands/inspect.ts';
-import { engineNames, run } from './commands/run.ts';
+import { presets } from '../recipe/presets.ts';
+import type { CompressFlags } from './commands/compress.ts';
 import { Context, type GlobalOptions } from './context.ts';
 import { addDataOptions, type DataFlags } from './data-options.ts';
-import { addQuantizeOptions, wholeNumber } from './quantize-options.ts';
+import { numberOption, wholeNumber } from './numbers.ts';
+import { addQuantizeOptions } from './quantize-options.ts';
 
-/** The whole command line. Parsing throws instead of ending the process. */
+const exitCodes = `
+Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 unreadable or unsupported input, 4 done but the asked target
+(--max-drop, --max-bytes, --assert) was not reached.`;
+const engineNames = ['reference', 'simd128', 'relaxed'];
+
+/**
+ * The whole command line. Parsing throws instead of ending the process. What a command works with is loaded when it runs:
+ * start-up is felt by every script that calls the command in a loop.
+ */
 export function buildProgram(signal: AbortSignal): Command {
   const program = new Command('gatefold')
     .description('Makes trained recurrent networks small and fast, and proves what that cost')
     .version('0.1.0')
     .exitOverride()
-    .showHelpAfterError('(gatefold --help shows the commands)');
-  const engine = () => new Option('--engine <name>', 'what executes the model').choices(engineNames);
+    .showHelpAfterError('(--help shows what there is)')
+    .addHelpText('after', exitCodes);
+  const engine = () =>
+    new Option('--engine <name>', 'what executes the model (default the fastest that runs here)').choices(engineNames);
   const command = (usage: string, description: string) =>
     program
       .command(usage)
@@ -25,50 +31,74 @@ export function buildProgram(signal: AbortSignal): Command {
       .option('--json', 'one JSON document on standard output')
       .option('--quiet', 'no progress and no notes')
       .option('--force', 'overwrite outputs')
-      .option('--seed <n>', 'for everything random', wholeNumber)
-      .option('--arch <file>', 'architecture JSON beside a weights-only file');
+      .option(
+        '--seed <n>',
+        'seed of everything random (default 1)',
+        wholeNumber('--seed', { from: 0, to: 2 ** 32 - 1 }),
+      )
+      .option('--arch <file>', 'architecture JSON for a weights-only file');
   const act =
-    <F>(action: (context: Context, target: never, flags: F) => Promise<void>) =>
-    (target: unknown, flags: F & GlobalOptions) =>
-      action(new Context(flags, signal), target as never, flags);
+    <F>(load: () => Promise<(context: Context, target: never, flags: F) => Promise<void>>) =>
+    async (target: unknown, flags: F & GlobalOptions) => {
+      const context = new Context(flags, signal);
+      try {
+        const action = await load();
+        await action(context, target as never, flags);
+      } finally {
+        context.progress.done();
+      }
+    };
 
-  command('inspect <model>', 'what is in a file').action(act(inspect));
-  command('run <model>', 'inference on arrays')
+  command('inspect <model>', 'shows what is in a file, what it costs and whether it streams').action(
+    act(async () => (await import('./commands/inspect.ts')).inspect),
+  );
+  command('run <model>', 'runs a model on arrays')
     .requiredOption('--input <file>', 'an .npz with an array per input, [batch, time, features]')
     .requiredOption('-o, --output <file>', 'an .npz for the outputs')
     .addOption(engine())
     .option('--steps', 'one step at a time')
-    .action(act(run));
-  command('convert <model>', 'another format')
+    .action(act(async () => (await import('./commands/run.ts')).run));
+  command('convert <model>', 'writes a model in another format')
     .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
     .option('--to <format>', 'where the extension does not say')
-    .action(act(convert));
-  addDataOptions(command('eval <model>', "the task's metrics on a model"), true)
+    .action(act(async () => (await import('./commands/convert.ts')).convert));
+  addDataOptions(command('eval <model>', "measures the task's metrics of a model on data"), true)
     .addOption(engine())
-    .action(act<DataFlags & { engine?: string }>(evalModel));
-  addDataOptions(command('compare <models...>', 'models side by side; the first is the reference'))
+    .action(act<DataFlags & { engine?: string }>(async () => (await import('./commands/evaluate.ts')).evalModel));
+  addDataOptions(command('compare <models...>', 'measures models side by side; the first is the reference'))
     .option('--html <file>', 'write the report as a page')
-    .option('--drift <steps>', 'length of the stream on which drift is measured (default 1000)')
-    .addOption(engine())
-    .action(act(compare));
-  addQuantizeOptions(compressOptions(command('quantize <model>', 'fewer bits per weight, integer arithmetic'))).action(
-    act<CompressFlags & Record<string, unknown>>(quantize),
-  );
-  compressOptions(command('compress <model>', 'a chain of passes, measured'))
-    .option('--recipe <file>', 'YAML or JSON')
-    .addOption(
-      new Option('--preset <name>', presets.map(({ name, description }) => `${name}: ${description}`).join('; ')),
+    .option(
+      '--drift <steps>',
+      'length of the stream on which drift is measured (default 1000; 0 for none)',
+      wholeNumber('--drift', { from: 0, to: 100_000 }),
     )
-    .action(act<CompressFlags>(compress));
-  command('bench <models...>', 'µs per step, in turns')
     .addOption(engine())
-    .option('--rate <hz>', 'steps per second of the signal, for × real time')
-    .option('--assert <ratio>', 'fail unless the last model is so many times as fast as the first')
-    .action(act(bench));
+    .action(act(async () => (await import('./commands/evaluate.ts')).compare));
+  addQuantizeOptions(
+    compressOptions(command('quantize <model>', 'makes a model with fewer bits per weight and integer arithmetic')),
+  ).action(act<CompressFlags & Record<string, unknown>>(async () => (await import('./commands/compress.ts')).quantize));
+  compressOptions(command('compress <model>', 'runs a recipe of passes and measures what it cost'))
+    .option('--recipe <file>', 'YAML or JSON')
+    .option('--preset <name>', 'a built-in recipe, see below')
+    .addHelpText(
+      'after',
+      `\nPresets:\n${presets.map(({ name = '', description }) => `  ${name.padEnd(11)}${description}`).join('\n')}`,
+    )
+    .action(act<CompressFlags>(async () => (await import('./commands/compress.ts')).compress));
+  command('bench <models...>', 'times models in turns: µs per step, cold start')
+    .addOption(engine())
+    .option('--rate <hz>', 'steps per second of the signal, for × real time', numberOption('--rate', { above: 0 }))
+    .option(
+      '--assert <ratio>',
+      'fail unless the last model is so many times as fast as the first',
+      numberOption('--assert', { above: 0 }),
+    )
+    .action(act(async () => (await import('./commands/bench.ts')).bench));
   program
     .command('schema')
-    .description('the JSON Schema of recipes')
-    .action(() => {
+    .description('prints the JSON Schema of recipes')
+    .action(async () => {
+      const { recipeJsonSchema } = await import('../recipe/index.ts');
       process.stdout.write(`${JSON.stringify(recipeJsonSchema(), undefined, 2)}\n`);
     });
   return program;
@@ -79,6 +109,10 @@ function compressOptions(command: Command): Command {
     .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
     .option('--calibrate <source>', 'data for operand ranges and bias correction')
     .option('--html <file>', 'write the report as a page')
-    .option('--max-drop <points>', 'fail if the metric drops by more (accuracy: points; others: per cent)')
-    .option('--max-bytes <n>', 'fail if the file is larger');
+    .option(
+      '--max-drop <points>',
+      'fail if the metric drops by more (accuracy: points; others: per cent)',
+      numberOption('--max-drop', { from: 0 }),
+    )
+    .option('--max-bytes <n>', 'fail if the file is larger', wholeNumber('--max-bytes', { from: 1 }));
 }

@@ -1,12 +1,7 @@
-import { fail } from '@gatefold/runtime';
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
+import { type Command, Option } from 'commander';
+import { wholeNumber } from './numbers.ts';
 
-export function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isInteger(value)) throw new InvalidArgumentError('must be a whole number');
-  return value;
-}
+export const bitsOf = (place: string) => wholeNumber(place, { from: 1, to: 16 });
 
 function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
@@ -15,7 +10,7 @@ function collect(value: string, before: string[] = []): string[] {
 /** Adds the options of the quantize pass to a command. */
 export function addQuantizeOptions(command: Command): Command {
   return command
-    .option('--bits <n>', 'bits per weight, 1 to 16 (default 8)', wholeNumber)
+    .option('--bits <n>', 'bits per weight, 1 to 16 (default 8)', bitsOf('--bits'))
     .addOption(
       new Option('--scheme <name>', 'how levels are placed').choices(['linear', 'log', 'pow2', 'codebook', 'f16']),
     )
@@ -37,41 +32,4 @@ export function addQuantizeOptions(command: Command): Command {
     .option('--bias-correction', 'add what coded weights lose on average back to biases (needs data)')
     .option('--target <address>', 'only these weights: node/role[/gate], * as wildcard (repeatable)', collect)
     .option('--mixed <address=bits>', 'other bits for some weights, e.g. U/forget=8 (repeatable)', collect);
-}
-
-/** The command's options as a recipe step. */
-export function quantizeStep(options: Record<string, unknown>): RecipeStep {
-  const { bits, scheme, rounding, granularity, clip, scales, vectors, operand, operandScale, biasCorrection, target } =
-    options;
-  const mixed = (options.mixed as string[] | undefined)?.map((entry) => {
-    const at = entry.lastIndexOf('=');
-    const width = Number(entry.slice(at + 1));
-    if (at < 1 || !Number.isInteger(width)) {
-      fail('OPTION_INVALID', 'option "--mixed" does not fit', {
-        place: '--mixed',
-        expected: 'address=bits',
-        found: entry,
-      });
-    }
-    return { target: entry.slice(0, at), bits: width };
-  });
-  const step = {
-    pass: 'quantize',
-    bits: bits ?? (scheme === 'f16' ? 16 : 8),
-    scheme,
-    rounding,
-    granularity,
-    clip,
-    scales,
-    vectors,
-    operand,
-    operandScale,
-    biasCorrection,
-    compensation: options.compensation,
-    target,
-    mixed,
-    symmetric: options.asymmetric ? false : undefined,
-  };
-  const given = Object.fromEntries(Object.entries(step).filter(([, value]) => value !== undefined));
-  return checkRecipe({ version: 1, steps: [given] }, 'options').steps[0]!;
 }

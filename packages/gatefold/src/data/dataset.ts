@@ -5,8 +5,27 @@ export type Task = 'classify' | 'label' | 'language' | 'regress' | 'custom';
 
 /** A numeric array of many examples, row-major, examples first. */
 export interface Examples {
+  /** [count, …]; where the examples differ in length, the second dimension is that of the longest. */
   readonly shape: readonly number[];
+  /** One example behind the other, nothing between them. */
   readonly data: Float32Array;
+  /** Steps of each example, where they differ. */
+  readonly lengths?: readonly number[];
+}
+
+/** What a data set's own `evaluate` is given: the model under test. */
+export interface ModelUnderTest {
+  readonly name: string;
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[];
+  readonly outputs: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[];
+  /**
+   * Runs whole sequences from the zero state: one array for a model of one input, else an array per input name,
+   * [batch, time, …] row-major.
+   */
+  run(
+    inputs: ArrayLike<number> | Readonly<Record<string, ArrayLike<number>>>,
+    options?: { readonly batch?: number },
+  ): Record<string, Examples>;
 }
 
 /** Examples for a model: an array per input name, and what is expected of them. */
@@ -18,10 +37,10 @@ export interface Dataset {
   /** Class numbers (classify: [N]; label, language: [N, time]) or values (regress); absent for calibration data. */
   readonly targets?: Examples;
   readonly classes?: readonly string[];
-  /** A module's own metrics. */
+  /** A module's own metrics of a model, by name; they must be finite. */
   readonly evaluate?: (
-    run: (inputs: Readonly<Record<string, Float32Array>>, batch: number) => Record<string, Examples>,
-  ) => Record<string, number>;
+    model: ModelUnderTest,
+  ) => Readonly<Record<string, number>> | Promise<Readonly<Record<string, number>>>;
 }
 
 /**
@@ -47,20 +66,30 @@ export function checkDataset(dataset: Dataset): Dataset {
   return dataset;
 }
 
-function checkArray(place: string, { shape, data }: Examples, count: number): void {
-  if (shape[0] !== count || sizeOf(shape) !== data.length) {
+function checkArray(place: string, examples: Examples, count: number): void {
+  const { shape, data, lengths } = examples;
+  if (shape[0] !== count || (lengths !== undefined && lengths.length !== count)) {
     fail('DATA_INVALID', 'arrays have different numbers of examples', {
       place,
       expected: `${count}`,
       found: `[${shape.join(', ')}]`,
     });
   }
+  const size = lengths ? lengths.reduce((sum, steps) => sum + steps, 0) * sizeOf(shape.slice(2)) : sizeOf(shape);
+  if (size !== data.length) {
+    fail('DATA_INVALID', 'an array does not have the size that its shape says', {
+      place,
+      expected: `${size} values for [${shape.join(', ')}]`,
+      found: `${data.length}`,
+    });
+  }
   const odd = data.findIndex((value) => !Number.isFinite(value));
-  if (odd >= 0)
+  if (odd >= 0) {
     fail('DATA_INVALID', 'the data hold a value that is not finite', {
       place: `${place}[${odd}]`,
       found: String(data[odd]),
     });
+  }
 }
 
 /**
@@ -77,10 +106,20 @@ export function fitToModel(dataset: Dataset, model: Model): Dataset {
       if (!found) {
         fail('DATA_INVALID', `the data have no array for input "${port.name}"`, {
           place: dataset.name,
+          expected: ports.map(({ name }) => name).join(', '),
           found: given.map(([name]) => name).join(', '),
         });
       }
       const dims = port.shape.map((dim) => (typeof dim === 'number' ? dim : -1));
+      const odd = dims[1] === -1 ? -1 : (found.lengths?.findIndex((steps) => steps !== dims[1]) ?? -1);
+      if (odd >= 0) {
+        fail('DATA_INVALID', `the sequences for input "${port.name}" must all have the model's length`, {
+          place: `${dataset.name}: example ${odd + 1}`,
+          expected: `${dims[1]} steps`,
+          found: `${found.lengths![odd]}`,
+          hint: 'cut or pad them as the model was trained',
+        });
+      }
       const idShape = dims.at(-1) === 1 && found.shape.length === dims.length - 1;
       const fits =
         (idShape || found.shape.length === dims.length) && found.shape.every((n, i) => dims[i] === -1 || dims[i] === n);
@@ -89,39 +128,13 @@ export function fitToModel(dataset: Dataset, model: Model): Dataset {
           place: dataset.name,
           expected: `[${port.shape.map((dim) => (dim === 'batch' ? dataset.count : dim)).join(', ')}]`,
           found: `[${found.shape.join(', ')}]`,
+          ...(/\.csv(:|$)/.test(dataset.name) && found.shape.length < dims.length
+            ? { hint: '--window ROWS makes sequences of rows' }
+            : {}),
         });
       }
       return [port.name, found];
     }),
   );
   return { ...dataset, inputs };
-}
-
-/** Arrays as `session.run` takes them. */
-export interface Batch {
-  readonly from: number;
-  readonly batch: number;
-  readonly inputs: Readonly<Record<string, Float32Array>>;
-}
-
-/** The examples in order, `size` at a time. The arrays are views: nothing is copied. */
-export function* batches({ inputs, count }: Dataset, size: number): Generator<Batch> {
-  for (let from = 0; from < count; from += size) {
-    const batch = Math.min(size, count - from);
-    const views = Object.entries(inputs).map(([name, { data }]): [string, Float32Array] => {
-      const each = data.length / count;
-      return [name, data.subarray(from * each, (from + batch) * each)];
-    });
-    yield { from, batch, inputs: Object.fromEntries(views) };
-  }
-}
-
-/** Examples `from` … `to` − 1. */
-export function sliceDataset(dataset: Dataset, from: number, to: number): Dataset {
-  const cut = ({ shape, data }: Examples): Examples => {
-    const each = data.length / dataset.count;
-    return { shape: [to - from, ...shape.slice(1)], data: data.subarray(from * each, to * each) };
-  };
-  const inputs = Object.fromEntries(Object.entries(dataset.inputs).map(([name, examples]) => [name, cut(examples)]));
-  return { ...dataset, count: to - from, inputs, ...(dataset.targets ? { targets: cut(dataset.targets) } : {}) };
 }

@@ -1,11 +1,10 @@
+export { type Batch, batches, sliceDataset, sliceSteps } from './batches.ts';
 export {
-  type Batch,
-  batches,
   checkDataset,
   type Dataset,
   type Examples,
   fitToModel,
-  sliceDataset,
+  type ModelUnderTest,
   type Task,
 } from './dataset.ts';
 export { type DataOptions, datasetFromFile } from './read.ts';

@@ -62,7 +62,11 @@ export function readNpy(bytes: Uint8Array, place = 'npy'): NpyArray {
   const type = /^[<|=]([a-z]\d)$/.exec(descr)?.[1];
   const [size, read] =
     (type !== undefined && Object.hasOwn(readers, type) ? readers[type] : undefined) ??
-    refuse('numbers of this type are not read', { expected: Object.keys(readers).join(', '), found: descr });
+    refuse('numbers of this type are not read', {
+      expected: Object.keys(readers).join(', '),
+      found: descr,
+      ...(descr.includes('O') ? { hint: 'sequences of different lengths go into arrays named x[0], x[1], …' } : {}),
+    });
   const shape = dims.split(',').flatMap((dim) => (dim.trim() === '' ? [] : [Number(dim)]));
   const count = shape.reduce((product, n) => product * n, 1);
   const left = bytes.length - start - length;
@@ -74,6 +78,14 @@ export function readNpy(bytes: Uint8Array, place = 'npy'): NpyArray {
   }
   const data = read(new DataView(bytes.buffer, bytes.byteOffset + start + length, left), count);
   return { shape, data: fortran === 'True' && shape.length > 1 ? toRowMajor(data, shape) : data };
+}
+
+/** Numbers as float32. (`Float32Array.from` goes through a list, which large arrays do not fit into.) */
+export function toFloat32(data: NumberArray): Float32Array {
+  if (data instanceof Float32Array) return data;
+  const out = new Float32Array(data.length);
+  for (let i = 0; i < out.length; i++) out[i] = Number(data[i]);
+  return out;
 }
 
 /** Writes a .npy file of version 1. */

@@ -1,9 +1,9 @@
 import { fail, GatefoldError } from '@gatefold/runtime';
 import { zipSync } from 'fflate';
-import { type NpyArray, type NumberArray, readNpy, writeNpy } from './npy.ts';
+import { type NpyArray, type NumberArray, readNpy, toFloat32, writeNpy } from './npy.ts';
 import { isZip, listZip, unzip } from './zip.ts';
 
-export { type NpyArray, type NumberArray, readNpy };
+export { type NpyArray, type NumberArray, readNpy, toFloat32 };
 
 /** An archive may hold this much in all. */
 const limit = 2 ** 31;

@@ -1,6 +1,8 @@
 import { createSession, type Engine, fail, graphOf, type Model, type Session, type Tensor } from '@gatefold/runtime';
-import { batches, type Dataset, fitToModel } from '../data/index.ts';
+import { type Batch, batches, type Dataset, fitToModel } from '../data/index.ts';
 import { MetricSums } from './metrics.ts';
+import { ownMetrics } from './own-metrics.ts';
+import { type Agreement, PairSums } from './pair-sums.ts';
 
 export interface EvaluateOptions {
   readonly engine?: Engine;
@@ -14,16 +16,10 @@ export interface Evaluation {
   readonly task: Dataset['task'];
   readonly engine: string;
   readonly examples: number;
+  /** The task's metrics, and then the data's own. */
   readonly metrics: Readonly<Record<string, number>>;
-}
-
-/** What two models' outputs have in common, row by row. */
-export interface Agreement {
-  /** Share of rows with the same largest output (classes), NaN-free. */
-  readonly agreement: number | undefined;
-  readonly maxAbsDifference: number;
-  /** Mean Kullback–Leibler divergence of b from a, in nats; for class outputs. */
-  readonly meanKl: number | undefined;
+  /** Names of the metrics that the data brought themselves. */
+  readonly own?: readonly string[];
 }
 
 /** Whether the first output comes out of a softmax. */
@@ -47,21 +43,21 @@ async function sweep(
   models: readonly Model[],
   dataset: Dataset,
   { engine, batch, onProgress, signal }: EvaluateOptions,
-  see: (outputs: readonly Tensor[], from: number) => void,
+  see: (outputs: readonly Tensor[], batch: Batch) => void,
 ): Promise<Session[]> {
   const sessions = models.map((model) => createSession(model, engine ? { engine } : {}));
   const fitted = models.map((model) => fitToModel(dataset, model));
-  const streams = sessions.map((session) => batches(fitted[sessions.indexOf(session)]!, batch ?? batchSize(dataset)));
+  const streams = fitted.map((data) => batches(data, batch ?? batchSize(dataset)));
   let last = Date.now();
   for (let done = 0; done < dataset.count; ) {
     signal?.throwIfAborted();
+    const nexts = streams.map((stream) => stream.next().value!);
     const outputs = sessions.map((session, i) => {
-      const next = streams[i]!.next().value!;
-      const results = session.run(next.inputs, { batch: next.batch });
-      if (i === sessions.length - 1) done = next.from + next.batch;
-      return results[session.outputs[0]!.name]!;
+      const { inputs, batch: examples } = nexts[i]!;
+      return session.run(inputs, { batch: examples })[session.outputs[0]!.name]!;
     });
-    see(outputs, done - outputs[0]!.shape[0]!);
+    see(outputs, nexts[0]!);
+    done += nexts[0]!.batch;
     onProgress?.(done, dataset.count);
     // Progress can be shown and an interrupt can arrive only between turns of the event loop.
     if (Date.now() - last > 50) {
@@ -75,28 +71,27 @@ async function sweep(
 function addOutputs(
   sums: MetricSums,
   { shape, data }: Tensor,
-  dataset: Dataset,
-  from: number,
+  { name, task }: Dataset,
+  { targets, batch }: Batch,
   probabilities: boolean,
 ): void {
-  const { targets, task, count } = dataset;
-  if (!targets) return;
+  if (!targets || task === 'custom') return;
   const width = shape.at(-1)!;
-  const perExample = targets.data.length / count;
+  const perExample = targets.length / batch;
   const rows = task === 'regress' ? data.length : data.length / width;
   if (rows !== shape[0]! * perExample) {
     fail('DATA_INVALID', 'the targets do not fit the outputs of the model', {
-      place: dataset.name,
+      place: name,
       expected: `${rows / shape[0]!} per example`,
       found: `${perExample}`,
     });
   }
   for (let r = 0; r < rows; r++) {
-    const target = targets.data[from * perExample + r]!;
+    const target = targets[r]!;
     if (task === 'regress') sums.addValue(data[r]!, target);
     else if (target >= width) {
       fail('DATA_INVALID', 'a label is no class of the model', {
-        place: `${dataset.name}.y`,
+        place: `${name}.y`,
         expected: `0 … ${width - 1}`,
         found: `${target}`,
       });
@@ -123,56 +118,28 @@ export async function evaluateAll(
   const pairs = models.map(() => new PairSums());
   const probabilities = models.map(givesProbabilities);
   const classes = dataset.task !== 'regress' && dataset.task !== 'custom';
-  const sessions = await sweep(models, dataset, options, (outputs, from) => {
+  const sessions = await sweep(models, dataset, options, (outputs, batch) => {
     outputs.forEach((output, i) => {
-      addOutputs(sums[i]!, output, dataset, from, probabilities[i]!);
+      addOutputs(sums[i]!, output, dataset, batch, probabilities[i]!);
       if (output.data.length === outputs[0]!.data.length)
         pairs[i]!.add(outputs[0]!, output, classes && probabilities[0]! && probabilities[i]!);
     });
   });
-  return models.map((_, i) => ({
-    evaluation: {
-      task: dataset.task,
-      engine: sessions[i]!.engine.name,
-      examples: dataset.count,
-      metrics: dataset.targets ? sums[i]!.result(dataset.task) : {},
-    },
-    versusFirst: pairs[i]!.result(classes),
-  }));
-}
-
-/** Row-by-row comparison of two models' outputs. */
-class PairSums {
-  private rows = 0;
-  private same = 0;
-  private divergence = 0;
-  private diverged = false;
-  private worst = 0;
-
-  add(a: Tensor, b: Tensor, distributions: boolean): void {
-    const width = a.shape.at(-1)!;
-    this.diverged ||= distributions;
-    for (let from = 0; from < a.data.length; from += width) {
-      let bestA = 0;
-      let bestB = 0;
-      for (let i = 0; i < width; i++) {
-        const pa = a.data[from + i]!;
-        const pb = b.data[from + i]!;
-        this.worst = Math.max(this.worst, Math.abs(pa - pb));
-        if (pa > a.data[from + bestA]!) bestA = i;
-        if (pb > b.data[from + bestB]!) bestB = i;
-        if (distributions && pa > 0) this.divergence += pa * (Math.log(pa) - Math.log(Math.max(pb, 1e-12)));
-      }
-      this.rows++;
-      if (bestA === bestB) this.same++;
-    }
+  const results = [];
+  for (const [i, session] of sessions.entries()) {
+    options.signal?.throwIfAborted();
+    const metrics = dataset.targets && dataset.task !== 'custom' ? sums[i]!.result(dataset.task) : {};
+    const own = await ownMetrics(dataset, models[i]!.name, session, metrics);
+    results.push({
+      evaluation: {
+        task: dataset.task,
+        engine: session.engine.name,
+        examples: dataset.count,
+        metrics: { ...metrics, ...own },
+        ...(Object.keys(own).length > 0 ? { own: Object.keys(own) } : {}),
+      },
+      versusFirst: pairs[i]!.result(classes),
+    });
   }
-
-  result(classes: boolean): Agreement {
-    return {
-      agreement: classes ? this.same / this.rows : undefined,
-      maxAbsDifference: this.worst,
-      meanKl: this.diverged ? Math.max(0, this.divergence / this.rows) : undefined,
-    };
-  }
+  return results;
 }

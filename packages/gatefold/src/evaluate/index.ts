@@ -1,7 +1,8 @@
 export { type Costs, costsOf, type EnergyEstimate, type NodeCost } from './costs.ts';
 export { type DriftPoint, driftBetween, driftFromFloat64 } from './drift.ts';
 export { encodingName } from './encoding-name.ts';
-export { type Agreement, type EvaluateOptions, type Evaluation, evaluate, evaluateAll } from './evaluate.ts';
+export { type EvaluateOptions, type Evaluation, evaluate, evaluateAll } from './evaluate.ts';
 export { logProbability, mainMetric } from './metrics.ts';
+export type { Agreement } from './pair-sums.ts';
 export { timeSteps } from './timing.ts';
 export { compareWeights, type WeightError, type WeightHistogram } from './weights.ts';

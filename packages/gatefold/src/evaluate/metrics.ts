@@ -51,10 +51,17 @@ export class MetricSums {
     return { accuracy: this.correct / n, correct: this.correct, total: n, loss, macroF1: this.macroF1() };
   }
 
+  /** The mean over the classes that are there or were predicted. */
   private macroF1(): number {
-    const scores = this.seen.map((seen, i) => (2 * (this.hit[i] ?? 0)) / (seen + (this.said[i] ?? 0)));
-    const known = scores.filter((score) => score !== undefined);
-    return known.reduce((a, b) => a + b, 0) / known.length;
+    let sum = 0;
+    let classes = 0;
+    for (let i = 0; i < Math.max(this.seen.length, this.said.length); i++) {
+      const both = (this.seen[i] ?? 0) + (this.said[i] ?? 0);
+      if (both === 0) continue;
+      sum += (2 * (this.hit[i] ?? 0)) / both;
+      classes++;
+    }
+    return sum / classes;
   }
 }
 

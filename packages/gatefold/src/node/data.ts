@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { existsSync, statSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fail, type Model } from '@gatefold/runtime';
-import { checkDataset, type DataOptions, type Dataset, datasetFromFile, type Task } from '../data/index.ts';
+import { type DataOptions, type Dataset, datasetFromFile, sliceDataset, sliceSteps, type Task } from '../data/index.ts';
 import { readBytes } from './files.ts';
+import { datasetFromModule } from './module-data.ts';
 
 export interface LoadDataOptions {
   readonly task?: Task;
@@ -28,7 +28,14 @@ function splitName(source: string): { path: string; split: string | undefined } 
  */
 export async function loadData(source: string, options: LoadDataOptions, model?: Model): Promise<Dataset> {
   const { path, split } = splitName(source);
-  if (/\.(mjs|cjs|js)$/.test(path)) return fromModule(path, split);
+  if (/\.(mjs|cjs|js)$/.test(path)) return datasetFromModule(path, split, options.task);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+    fail('DATA_INVALID', 'folders are not read yet', {
+      place: path,
+      expected: '.npz, .npy, .csv, .jsonl, .txt, or a JavaScript module',
+      hint: 'folders of sound files by class come in a later version: until then, put features of the sounds into an .npz',
+    });
+  }
   const bytes = await readBytes(path);
   const given: DataOptions = {
     ...(options.task ? { task: options.task } : {}),
@@ -62,44 +69,23 @@ function parseList(path: string, text: string): unknown {
   }
 }
 
-async function fromModule(path: string, split: string | undefined): Promise<Dataset> {
-  if (!existsSync(path)) fail('FILE_READ', 'the file cannot be read', { place: path, found: 'no such file' });
-  const module = (await import(pathToFileURL(resolve(path)).href)) as { default?: unknown };
-  const made: unknown = typeof module.default === 'function' ? await module.default(split ?? 'test') : module.default;
-  if (typeof made !== 'object' || made === null || !('inputs' in made) || !('count' in made)) {
-    fail('DATA_INVALID', 'the module exports no data set', {
-      place: path,
-      expected: 'default: { name, task, count, inputs, targets } or (split) => …',
-    });
-  }
-  return checkDataset(made as Dataset);
-}
+const bounds: Readonly<Record<string, readonly [number, number]>> = {
+  train: [0, 0.8],
+  valid: [0.8, 0.9],
+  test: [0.9, 1],
+};
 
+/** A part of the examples; of a single sequence (a text, a recording) a stretch of its steps. */
 function part(dataset: Dataset, split: string): Dataset {
-  const bounds: Readonly<Record<string, [number, number]>> = { train: [0, 0.8], valid: [0.8, 0.9], test: [0.9, 1] };
   const range =
-    bounds[split] ?? fail('DATA_INVALID', `there is no split "${split}"`, { expected: 'train, valid, test' });
-  if (dataset.task === 'language') return textPart(dataset, range, split);
-  const [from, to] = range.map((share) => Math.floor(dataset.count * share)) as [number, number];
-  const cut = ({ shape, data }: NonNullable<Dataset['targets']>) => {
-    const each = data.length / dataset.count;
-    return { shape: [to - from, ...shape.slice(1)], data: data.subarray(from * each, to * each) };
-  };
-  const inputs = Object.fromEntries(Object.entries(dataset.inputs).map(([name, examples]) => [name, cut(examples)]));
-  const targets = dataset.targets ? { targets: cut(dataset.targets) } : {};
-  return checkDataset({ ...dataset, name: `${dataset.name}:${split}`, count: to - from, inputs, ...targets });
-}
-
-/** A text is one example: its parts are stretches of it. */
-function textPart(dataset: Dataset, range: readonly [number, number], split: string): Dataset {
-  const cut = ({ shape, data }: NonNullable<Dataset['targets']>) => {
-    const [from, to] = range.map((share) => Math.floor(shape[1]! * share)) as [number, number];
-    return { shape: [1, to - from], data: data.subarray(from, to) };
-  };
-  return {
-    ...dataset,
-    name: `${dataset.name}:${split}`,
-    inputs: { x: cut(dataset.inputs.x!) },
-    targets: cut(dataset.targets!),
-  };
+    (Object.hasOwn(bounds, split) ? bounds[split] : undefined) ??
+    fail('DATA_INVALID', `there is no split "${split}"`, { expected: Object.keys(bounds).join(', ') });
+  const name = `${dataset.name}:${split}`;
+  const steps = Object.values(dataset.inputs)[0]?.shape[1] ?? 0;
+  const [from, to] = range.map((share) => Math.floor((dataset.count === 1 ? steps : dataset.count) * share));
+  const cut = dataset.count === 1 ? sliceSteps(dataset, from!, to!) : sliceDataset(dataset, from!, to!);
+  if (!cut || from === to) {
+    fail('DATA_INVALID', 'the data are too few to be split', { place: name, found: `${dataset.count} examples` });
+  }
+  return { ...cut, name };
 }

@@ -40,17 +40,41 @@ export function checkOutput(path: string, force: boolean): void {
  * @throws FILE_EXISTS without `force`, FILE_WRITE
  */
 export async function writeBytes(path: string, bytes: Uint8Array | string, force: boolean): Promise<void> {
-  checkOutput(path, force);
-  const target = resolve(path);
-  const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+  await writeFiles([[path, bytes]], force);
+}
+
+/**
+ * Writes files that belong together: all of them under temporary names first, then each takes its place. Where one
+ * cannot be written, or `signal` is aborted before the last is there, none appears.
+ * @throws FILE_EXISTS without `force`, FILE_WRITE, and the signal's reason
+ */
+export async function writeFiles(
+  files: Iterable<readonly [path: string, content: Uint8Array | string]>,
+  force: boolean,
+  signal?: AbortSignal,
+): Promise<void> {
+  const pending: { target: string; temporary: string }[] = [];
+  let current = '';
   try {
-    await makeFolder(dirname(target));
-    await writeFile(temporary, bytes);
-    await rename(temporary, target);
+    for (const [path, content] of files) {
+      current = path;
+      checkOutput(path, force);
+      const target = resolve(path);
+      const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+      await makeFolder(dirname(target));
+      pending.push({ target, temporary });
+      await writeFile(temporary, content, signal ? { signal } : {});
+    }
+    signal?.throwIfAborted();
+    for (const { target, temporary } of pending) {
+      current = target;
+      await rename(temporary, target);
+    }
   } catch (error) {
     // Cleaning up must not hide the reason.
-    await rm(temporary, { force: true }).catch(() => {});
-    if (isSystemError(error)) fail('FILE_WRITE', 'the file cannot be written', { place: path, found: error.message });
+    for (const { temporary } of pending) await rm(temporary, { force: true }).catch(() => {});
+    if (isSystemError(error))
+      fail('FILE_WRITE', 'the file cannot be written', { place: current, found: error.message });
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 export { brotliBytes } from './brotli.ts';
 export { type LoadDataOptions, loadData } from './data.ts';
-export { checkOutput, readBytes, writeBytes } from './files.ts';
+export { checkOutput, readBytes, writeBytes, writeFiles } from './files.ts';
 export { type LoadedModel, loadModel } from './load.ts';
 export { measureReport } from './measure.ts';

@@ -1,5 +1,5 @@
 import { cpus } from 'node:os';
-import { bestEngine, type Engine, type Model } from '@gatefold/runtime';
+import { bestEngine, createSession, type Engine, type Model } from '@gatefold/runtime';
 import type { Dataset } from '../data/index.ts';
 import {
   compareWeights,
@@ -68,24 +68,21 @@ function environmentOf(engine: Engine): string {
   return `${engine.name} engine, Node ${process.versions.node}, ${cpus()[0]?.model ?? 'unknown processor'}`;
 }
 
-/** Streams of whole-sequence models cannot drift; a model of several inputs has no one stream. */
+/** Models of whole sequences have no long stream to drift along, models of several inputs no one stream. */
 function driftsOf(
   models: readonly Model[],
   dataset: Dataset,
   steps: number,
 ): (ReturnType<typeof driftBetween> | undefined)[] {
-  const [input] = Object.values(dataset.inputs);
-  if (!input || Object.keys(dataset.inputs).length > 1) return [];
-  const width = input.shape.length > 2 ? input.shape.at(-1)! : dataset.task === 'language' ? 1 : input.shape.at(-1)!;
+  const [first, ...others] = models.map((model) => createSession(model));
+  const input = dataset.inputs[first!.inputs[0]!.name];
+  if (!input || !first!.streams || first!.inputs.length > 1) return [];
+  const { width } = first!.inputs[0]!;
   const rows = input.data.length / width;
   const at = (t: number) => input.data.subarray((t % rows) * width, ((t % rows) + 1) * width);
   return models.map((model, i) => {
-    if (i === 0) return undefined;
-    try {
-      return driftBetween(models[0]!, model, at, steps);
-    } catch {
-      // Models that need whole sequences have no long stream to drift along.
-      return undefined;
-    }
+    const own = others[i - 1];
+    const comparable = own?.streams && own.outputs[0]!.width === first!.outputs[0]!.width;
+    return comparable ? driftBetween(models[0]!, model, at, steps) : undefined;
   });
 }

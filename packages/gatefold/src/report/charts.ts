@@ -3,11 +3,15 @@ import type { Candidate } from './model.ts';
 
 const palette = ['#2f6f9f', '#d9822b', '#5a8f3d', '#8a5aa8', '#b0413e', '#3d8f86'];
 
-/** Draws a chart as SVG text; no DOM is needed. */
+/** Names inside the SVGs of one page by those that echarts gave, which it counts on from page to page. */
+export type ChartIds = Map<string, string>;
+
+/** Draws charts as SVG text; no DOM is needed. Same charts in the same order, same text. */
 export async function drawCharts(
   options: readonly EChartsCoreOption[],
   width: number,
   height: number,
+  ids: ChartIds,
 ): Promise<string[]> {
   const [echarts, charts, components, renderers] = await Promise.all([
     import('echarts/core'),
@@ -33,11 +37,19 @@ export async function drawCharts(
     });
     const svg = chart.renderToSVGString();
     chart.dispose();
-    return svg;
+    return svg.replace(/(id="|class="|url\(#|\.)(zr\d+-[a-z]+-?\d+)/g, (_, before: string, id: string) => {
+      const name = ids.get(id) ?? `c${ids.size}`;
+      ids.set(id, name);
+      return before + name;
+    });
   });
 }
 
-const grid = { left: 60, right: 20, top: 44, bottom: 40 };
+const grid = { left: 60, right: 20, top: 40, bottom: 40 };
+/** Above the plot there is room for the title alone. */
+const legendGrid = { ...grid, bottom: 64 };
+const title = (text: string) => ({ text, left: 'center', top: 6, textStyle: { fontSize: 14 } });
+const legend = (names: readonly string[]) => ({ bottom: 8, data: [...names] });
 const bars = (names: readonly string[], values: readonly number[]) => ({
   grid,
   xAxis: { type: 'category', data: names },
@@ -47,7 +59,7 @@ const bars = (names: readonly string[], values: readonly number[]) => ({
 export function sizeChart(candidates: readonly Candidate[]): EChartsCoreOption {
   const names = candidates.map(({ name }) => name);
   return {
-    title: { text: 'File size, kB' },
+    title: title('File size, kB'),
     yAxis: { type: 'value' },
     ...bars(
       names,
@@ -63,11 +75,11 @@ export function metricChart(candidates: readonly Candidate[], metric: string): E
   const high = Math.max(...values);
   const margin = Math.max((high - low) * 2, high * 0.002);
   return {
-    title: { text: share ? 'Accuracy, % (the axis does not start at 0)' : metric },
+    title: title(share ? 'Accuracy, % (the axis does not start at 0)' : metric),
     yAxis: {
       type: 'value',
-      min: share ? round(Math.max(0, low - margin)) : 0,
-      ...(share ? { max: round(Math.min(100, high + margin)) } : {}),
+      min: share ? Math.max(0, Math.floor((low - margin) * 10) / 10) : 0,
+      ...(share ? { max: Math.min(100, Math.ceil((high + margin) * 10) / 10) } : {}),
     },
     ...bars(
       candidates.map(({ name }) => name),
@@ -79,7 +91,7 @@ export function metricChart(candidates: readonly Candidate[], metric: string): E
 export function timeChart(candidates: readonly Candidate[]): EChartsCoreOption {
   const values = candidates.map(({ microsecondsPerStep }) => round(microsecondsPerStep ?? 0));
   return {
-    title: { text: 'µs per step' },
+    title: title('µs per step'),
     yAxis: { type: 'value' },
     ...bars(
       candidates.map(({ name }) => name),
@@ -93,9 +105,9 @@ export function errorChart(candidates: readonly Candidate[]): EChartsCoreOption 
   const compared = candidates.filter(({ errors }) => errors && errors.length > 0);
   const places = compared[0]?.errors?.map(({ place }) => place) ?? [];
   return {
-    title: { text: 'Relative error of the weights, %, by matrix and gate' },
-    legend: { top: 24, data: compared.map(({ name }) => name) },
-    grid: { ...grid, top: 64, left: 170 },
+    title: title('Relative error of the weights, %, by matrix and gate'),
+    legend: legend(compared.map(({ name }) => name)),
+    grid: { ...legendGrid, left: 170 },
     yAxis: { type: 'category', data: places, inverse: true },
     xAxis: { type: 'value' },
     series: compared.map(({ name, errors }) => ({
@@ -107,16 +119,18 @@ export function errorChart(candidates: readonly Candidate[]): EChartsCoreOption 
 }
 
 /** Weights of one matrix before and after. */
-export function histogramChart(
-  histogram: NonNullable<Candidate['histograms']>[number],
-  name: string,
-): EChartsCoreOption {
-  const { place, low, high, before, after } = histogram;
+export function histogramChart({
+  place,
+  low,
+  high,
+  before,
+  after,
+}: NonNullable<Candidate['histograms']>[number]): EChartsCoreOption {
   const width = (high - low) / before.length;
   return {
-    title: { text: `${place}: weights before and after ${name}` },
-    legend: { top: 24, data: ['before', 'after'] },
-    grid: { ...grid, top: 64 },
+    title: title(`${place}: how many weights have which value`),
+    legend: legend(['before', 'after']),
+    grid: legendGrid,
     xAxis: { type: 'category', data: before.map((_, i) => (low + (i + 0.5) * width).toFixed(2)) },
     yAxis: { type: 'value' },
     series: [
@@ -129,11 +143,11 @@ export function histogramChart(
 export function driftChart(candidates: readonly Candidate[]): EChartsCoreOption {
   const drifting = candidates.filter(({ drift }) => drift && drift.length > 0);
   return {
-    title: { text: 'Mean difference to the original along one long stream' },
-    legend: { top: 24, data: drifting.map(({ name }) => name) },
-    grid: { ...grid, top: 64 },
-    xAxis: { type: 'log', name: 'step' },
-    yAxis: { type: 'log' },
+    title: title('Mean difference to the original along one long stream, by step'),
+    legend: legend(drifting.map(({ name }) => name)),
+    grid: legendGrid,
+    xAxis: { type: 'log' },
+    yAxis: { type: 'log', axisLabel: { formatter: (value: number) => value.toExponential(0) } },
     series: drifting.map(({ name, drift }) => ({
       name,
       type: 'line',

@@ -1,7 +1,15 @@
-import { mainMetric } from '../evaluate/index.ts';
-import { drawCharts, driftChart, errorChart, histogramChart, metricChart, sizeChart, timeChart } from './charts.ts';
+import {
+  type ChartIds,
+  drawCharts,
+  driftChart,
+  errorChart,
+  histogramChart,
+  metricChart,
+  sizeChart,
+  timeChart,
+} from './charts.ts';
 import { showBytes, showMetric, showNumber } from './format.ts';
-import { type Candidate, type Report, ratiosOf } from './model.ts';
+import { type Candidate, judgedBy, type Report, ratiosOf } from './model.ts';
 
 const style = `
 :root { color-scheme: light; font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #f6f7f9; }
@@ -12,16 +20,17 @@ table { border-collapse: collapse; background: #fff; min-width: 40rem; }
 th, td { padding: .35rem .7rem; border-bottom: 1px solid #e3e7ec; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child, .left { text-align: left; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
+.weights td:last-child { white-space: normal; min-width: 18rem; }
 figure { margin: 0; background: #fff; border-radius: .5rem; padding: .5rem; } svg { width: 100%; height: auto; }`;
 
 function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+function table(head: readonly string[], rows: readonly (readonly string[])[], kind = 'models'): string {
   const cells = (tag: string, list: readonly string[]) =>
     list.map((text) => `<${tag}>${escapeHtml(text)}</${tag}>`).join('');
-  return `<div class="scroll"><table><tr>${cells('th', head)}</tr>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</table></div>`;
+  return `<div class="scroll"><table class="${kind}"><tr>${cells('th', head)}</tr>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</table></div>`;
 }
 
 function summary(candidates: readonly Candidate[]): string {
@@ -82,15 +91,21 @@ function nodes({ costs, errors = [] }: Candidate): string {
         ];
       }),
     );
-  return table(['weight', 'op', 'shape', 'encoding', 'bytes', "node's MACs/step", 'relative error'], rows);
+  return table(['weight', 'op', 'shape', 'encoding', 'bytes', "node's MACs/step", 'relative error'], rows, 'weights');
+}
+
+/** Room for a bar per matrix or gate and candidate. */
+function errorHeight(candidates: readonly Candidate[]): number {
+  const compared = candidates.filter(({ errors }) => errors && errors.length > 0);
+  return Math.max(280, 110 + (compared[0]?.errors?.length ?? 0) * (16 + 18 * compared.length));
 }
 
 /** The report as one page that needs nothing else: no script, no request. */
 export async function reportHtml(report: Report): Promise<string> {
   const { title, data, environment, candidates } = report;
   const first = candidates[0]!;
-  const metric =
-    Object.keys(first.evaluation?.metrics ?? {}).length > 0 ? mainMetric(first.evaluation!.task).name : undefined;
+  const metric = judgedBy(first.evaluation)?.name;
+  const ids: ChartIds = new Map();
   const overview = await drawCharts(
     [
       sizeChart(candidates),
@@ -99,18 +114,17 @@ export async function reportHtml(report: Report): Promise<string> {
     ],
     480,
     320,
+    ids,
   );
-  const drifts = candidates.some(({ drift }) => drift) ? await drawCharts([driftChart(candidates)], 760, 360) : [];
-  const errors = candidates.some((c) => c.errors) ? await drawCharts([errorChart(candidates)], 960, 560) : [];
-  const histograms = await Promise.all(
-    candidates.map(({ histograms = [], name }) =>
-      drawCharts(
-        histograms.map((histogram) => histogramChart(histogram, name)),
-        480,
-        320,
-      ),
-    ),
-  );
+  const errors = candidates.some((c) => c.errors)
+    ? await drawCharts([errorChart(candidates)], 960, errorHeight(candidates), ids)
+    : [];
+  const drifts = candidates.some(({ drift }) => drift) ? await drawCharts([driftChart(candidates)], 760, 360, ids) : [];
+  const histograms: string[][] = [];
+  for (const { histograms: own = [] } of candidates) {
+    const charts = own.map(histogramChart);
+    histograms.push(charts.length > 0 ? await drawCharts(charts, 480, 320, ids) : []);
+  }
   const figures = (list: readonly string[]) =>
     `<div class="charts">${list.map((svg) => `<figure>${svg}</figure>`).join('')}</div>`;
   const sections = candidates

@@ -1,4 +1,12 @@
-import type { Agreement, Costs, DriftPoint, Evaluation, WeightError, WeightHistogram } from '../evaluate/index.ts';
+import {
+  type Agreement,
+  type Costs,
+  type DriftPoint,
+  type Evaluation,
+  mainMetric,
+  type WeightError,
+  type WeightHistogram,
+} from '../evaluate/index.ts';
 
 /** One model of a report with all that was measured of it. */
 export interface Candidate {
@@ -22,6 +30,13 @@ export interface Report {
   /** Engine, platform, versions. */
   readonly environment: string;
   readonly candidates: readonly Candidate[];
+}
+
+/** The metric that an evaluation is judged by, where it has one: data may bring metrics of their own alone. */
+export function judgedBy(evaluation: Evaluation | undefined): ReturnType<typeof mainMetric> | undefined {
+  if (!evaluation || evaluation.task === 'custom') return undefined;
+  const metric = mainMetric(evaluation.task);
+  return evaluation.metrics[metric.name] === undefined ? undefined : metric;
 }
 
 /** Ratios of a candidate to the first: above 1 is smaller or faster. */

@@ -1,12 +1,11 @@
-import { mainMetric } from '../evaluate/index.ts';
+import type { DriftPoint } from '../evaluate/index.ts';
 import { alignedTable, showBytes, showMetric, showNumber } from './format.ts';
-import { type Candidate, type Report, ratiosOf } from './model.ts';
+import { type Candidate, judgedBy, type Report, ratiosOf } from './model.ts';
 
 /** The report on a terminal. */
 export function reportText({ title, data, environment, candidates }: Report): string {
   const first = candidates[0]!;
-  const task = first.evaluation?.task;
-  const metric = task && Object.keys(first.evaluation?.metrics ?? {}).length > 0 ? mainMetric(task) : undefined;
+  const metric = judgedBy(first.evaluation);
   const columns: [string, (candidate: Candidate) => string][] = [
     ['model', ({ name }) => name],
     ['file', ({ costs }) => showBytes(costs.bytes)],
@@ -19,6 +18,10 @@ export function reportText({ title, data, environment, candidates }: Report): st
           ['change', (candidate) => (candidate === first ? '' : change(metric.name, first, candidate))],
         ] as [string, (candidate: Candidate) => string][])
       : []),
+    ...(first.evaluation?.own ?? []).map((name): [string, (candidate: Candidate) => string] => [
+      name,
+      ({ evaluation }) => showMetric(name, evaluation!.metrics[name]!),
+    ]),
     [
       'agrees',
       ({ versusFirst }) => (versusFirst?.agreement === undefined ? '' : showMetric('agreement', versusFirst.agreement)),
@@ -28,6 +31,7 @@ export function reportText({ title, data, environment, candidates }: Report): st
       (candidate) =>
         candidate === first || !candidate.versusFirst ? '' : candidate.versusFirst.maxAbsDifference.toExponential(1),
     ],
+    ['KL', (candidate) => (candidate === first ? '' : (candidate.versusFirst?.meanKl?.toExponential(1) ?? ''))],
     ['µs/step', ({ microsecondsPerStep }) => microsecondsPerStep?.toFixed(2) ?? ''],
     ['× faster', (candidate) => (candidate === first ? '' : timeRatio(first, candidate))],
     ['nJ/step*', ({ costs }) => costs.energy.nanojoulesPerStep.toPrecision(3)],
@@ -40,10 +44,12 @@ export function reportText({ title, data, environment, candidates }: Report): st
   const lines = [title, data ?? '', environment, '', alignedTable(head, rows, head.slice(1))];
   for (const candidate of candidates.slice(1)) {
     lines.push('', nodeTable(candidate));
+    if (candidate.drift && candidate.drift.length > 0) lines.push('', driftLine(candidate.drift));
   }
   lines.push(
     '',
-    '× smaller: against the float32 weights. * estimate: products alone, weights from an 8 kB cache, 45 nm (Horowitz 2014).',
+    `file, brotli: as .gatefold. × smaller: against the float32 weights.${head.includes('KL') ? ' KL: mean divergence from the first, in nats.' : ''}`,
+    '* estimate: products alone, weights from an 8 kB cache, 45 nm (Horowitz 2014).',
   );
   return lines.filter((line, i) => line !== '' || i > 2).join('\n');
 }
@@ -59,6 +65,13 @@ function change(metric: string, first: Candidate, candidate: Candidate): string 
 function timeRatio(first: Candidate, candidate: Candidate): string {
   const { time } = ratiosOf(first, candidate) as { time?: number };
   return time === undefined ? '' : `${time.toFixed(2)}×`;
+}
+
+/** How far the outputs have drifted apart, at a few of the steps where it was measured. */
+function driftLine(drift: readonly DriftPoint[]): string {
+  const shown = drift.filter((_, i) => i % 2 === 0 || i === drift.length - 1);
+  const points = shown.map(({ step, difference }) => `${difference.toExponential(1)} at step ${showNumber(step)}`);
+  return `drift (mean difference of outputs in one stream): ${points.join(', ')}`;
 }
 
 function nodeTable({ name, costs, errors = [] }: Candidate): string {
@@ -79,5 +92,10 @@ function nodeTable({ name, costs, errors = [] }: Candidate): string {
       ];
     });
   const right = ['parameters', 'bytes', 'MACs/step', 'worst error'];
-  return alignedTable([name, 'op', 'matrices', ...right], rows, right);
+  const used = errors.length > 0 ? right : right.slice(0, -1);
+  return alignedTable(
+    [name, 'op', 'matrices', ...used],
+    rows.map((row) => row.slice(0, 3 + used.length)),
+    used,
+  );
 }

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSession, readGatefold, writeGatefold } from '@gatefold/runtime';
-import { CommanderError } from 'commander';
 import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
 import { randomSource, randomValues } from '../../../runtime/test/support/random.ts';
@@ -41,11 +40,8 @@ async function gatefold(...args: string[]): Promise<{ status: number; stdout: st
   try {
     await buildProgram(new AbortController().signal).parseAsync(['node', 'gatefold', ...args]);
   } catch (error) {
-    if (error instanceof CommanderError) status = error.exitCode === 0 ? 0 : 2;
-    else {
-      reportError(error, args.includes('--json'));
-      status = exitCodeOf(error);
-    }
+    reportError(error, args.includes('--json'));
+    status = exitCodeOf(error);
   } finally {
     for (const spy of spies) spy.mockRestore();
   }
@@ -89,6 +85,29 @@ describe('compress and quantize', () => {
       expect.arrayContaining(['a', 'b', 'agreement', 'maxAbsDifference', 'ratios', 'steps']),
     );
     expect(readGatefold(readFileSync(at('4.gatefold'))).metadata.recipes).toMatchObject([{ name: 'int4' }]);
+  });
+
+  it('tell what each step cost', async () => {
+    const data = writeInput('x.npz', 4, 6);
+    const labels = Float32Array.from({ length: 4 * 6 }, (_, i) => i % 3);
+    writeFileSync(
+      at('xy.npz'),
+      writeNpz([
+        ['x', { shape: [4, 6, 5], data }],
+        ['y', { shape: [4, 6], data: labels }],
+      ]),
+    );
+    writeFileSync(
+      at('r.yaml'),
+      'version: 1\nsteps:\n  - { pass: quantize, bits: 8 }\n  - { pass: quantize, bits: 4 }\n',
+    );
+    const result = (await json(
+      ...['compress', small, '--recipe', at('r.yaml'), '-o', at('r.gatefold'), '--data', at('xy.npz')],
+    )) as unknown as { steps: { bytes: number; metrics: Record<string, number> }[]; b: { metrics: object } };
+    expect(result.steps.map(({ metrics }) => metrics.total)).toEqual([24, 24]);
+    expect(result.steps[1]!.metrics).toEqual(result.b.metrics);
+    expect(result.steps[1]!.bytes).toBe(readFileSync(at('r.gatefold')).length);
+    expect(result.steps[0]!.bytes).toBeGreaterThan(result.steps[1]!.bytes);
   });
 
   it('take a recipe file, make folders and write the page', async () => {
@@ -201,7 +220,11 @@ describe('compare', () => {
       '--drift',
       '30',
     );
-    expect(result).toMatchObject({ a: { name: small }, b: { name: at('8.gatefold') }, ratios: { macs: 1 } });
+    expect(result).toMatchObject({
+      a: { name: 'small.gatefold', file: small },
+      b: { name: '8.gatefold', file: at('8.gatefold') },
+      ratios: { macs: 1 },
+    });
     expect(result.agreement).toBeGreaterThan(0.5);
     expect(result.maxAbsDifference).toBeGreaterThan(0);
     expect((result.drift as unknown as { step: number }[]).map(({ step }) => step)).toEqual([1, 3, 10, 30]);
@@ -214,6 +237,29 @@ it('prints the schema of recipes', async () => {
   expect(JSON.parse(stdout)).toMatchObject({ type: 'object' });
 });
 
+it("reports the data's own metrics beside those of the task", async () => {
+  writeFileSync(
+    at('d.mjs'),
+    `export default { name: 'made', task: 'label', count: 1, inputs: { x: { shape: [1, 2, 5], data: new Float32Array(10) } },
+       targets: { shape: [1, 2], data: Float32Array.of(0, 1) } };
+     export const evaluate = (model) => ({ steadiness: 0.875, rows: model.run(new Float32Array(15)).y.shape[1] });`,
+  );
+  const result = (await json('eval', small, '--data', at('d.mjs'))) as unknown as { metrics: object; own: string[] };
+  expect(result.metrics).toMatchObject({ total: 2, steadiness: 0.875, rows: 3 });
+  expect(result.own).toEqual(['steadiness', 'rows']);
+  const { stdout } = await gatefold('compare', small, small, '--data', at('d.mjs'), '--html', at('r.html'));
+  expect(stdout).toMatch(/accuracy.*steadiness.*rows/);
+  expect(readFileSync(at('r.html'), 'utf8')).toContain('0.87500');
+});
+
+it('needs targets, or metrics of the data, to evaluate', async () => {
+  writeInput('x.npz', 3, 7);
+  expect(await gatefold('eval', small, '--data', at('x.npz'))).toMatchObject({
+    status: 3,
+    stderr: expect.stringContaining('nothing to measure'),
+  });
+});
+
 describe('refusals leave nothing behind', () => {
   /** Status, code, and the arguments in a folder with small.gatefold, garbage.h5, taken.gatefold and bad.yaml. */
   const table: [string, number, string, () => string[]][] = [
@@ -224,7 +270,7 @@ describe('refusals leave nothing behind', () => {
     ['an existing output', 2, 'FILE_EXISTS', () => ['quantize', small, '-o', at('taken.gatefold')]],
     ['an existing output of run', 2, 'FILE_EXISTS', () => ['run', small, '--input', at('x.npz'), '-o', small]],
     ['an existing page', 2, 'FILE_EXISTS', () => ['quantize', small, '-o', at('out.gatefold'), '--html', small]],
-    ['bits out of range', 2, 'RECIPE_INVALID', () => ['quantize', small, '--bits', '17', '-o', at('out.gatefold')]],
+    ['bits out of range', 2, 'from 1 to 16', () => ['quantize', small, '--bits', '17', '-o', at('out.gatefold')]],
     ['bits in words', 2, 'whole number', () => ['quantize', small, '--bits', 'few', '-o', at('out.gatefold')]],
     ['an unknown scheme', 2, 'scheme', () => ['quantize', small, '--scheme', 'best', '-o', at('out.gatefold')]],
     ['a mixed entry without bits', 2, '--mixed', () => ['quantize', small, '--mixed', 'U', '-o', at('out.gatefold')]],
@@ -238,6 +284,12 @@ describe('refusals leave nothing behind', () => {
       () => ['compress', small, '--recipe', at('bad.yaml'), '-o', at('out.gatefold')],
     ],
     ['an output in a file', 1, 'FILE_WRITE', () => ['convert', small, '-o', at('garbage.h5', 'out.gatefold')]],
+    [
+      'a pass without the data it needs',
+      2,
+      '--calibrate',
+      () => ['quantize', small, '--bias-correction', '-o', at('out.gatefold')],
+    ],
     ['missing data', 3, 'FILE_READ', () => ['eval', small, '--data', at('none.npz')]],
   ];
   it.each(table)('%s', async (_, status, text, args) => {

@@ -93,7 +93,7 @@ describe('the command', { timeout: 60_000 }, () => {
     ['a missing file', ['inspect', 'nowhere.h5'], 3, 'FILE_READ'],
     ['a file of another kind', ['inspect', join(root, 'README.md')], 3, 'FILE_FORMAT'],
     ['an unknown option', ['inspect', model, '--colour'], 2, 'unknown option'],
-    ['bits out of range', ['quantize', model, '--bits', '0', '-o', at('never.gatefold')], 2, 'RECIPE_INVALID'],
+    ['bits out of range', ['quantize', model, '--bits', '0', '-o', at('never.gatefold')], 2, 'OPTION_INVALID'],
     ['an unknown target', ['quantize', model, '--target', 'gru/U', '-o', at('never.gatefold')], 2, 'TARGET_EMPTY'],
     ['an unknown preset', ['compress', model, '--preset', 'tiny', '-o', at('never.gatefold')], 2, 'OPTION_INVALID'],
     ['an output format that cannot be written', ['convert', model, '-o', at('never.onnx')], 2, 'OPTION_INVALID'],

@@ -42,6 +42,29 @@ describe('fitting to a model', () => {
   });
 });
 
+it('needs sequences of the length that the model has, where it has one', () => {
+  const graph = model.graphs.main!;
+  const inputs = graph.inputs.map((port) => ({ ...port, shape: ['batch' as const, 3, 5] }));
+  const fixed = { ...model, graphs: { main: { ...graph, inputs } } };
+  const ragged = (lengths: number[]) =>
+    made({
+      x: {
+        ...array(
+          lengths.reduce((a, b) => a + b, 0),
+          1,
+          5,
+        ),
+        shape: [lengths.length, 3, 5],
+        lengths,
+      },
+    });
+  expect(fitToModel(ragged([3, 3]), fixed).inputs.x!.lengths).toEqual([3, 3]);
+  expect(fitToModel(ragged([3, 2]), model).inputs.x!.lengths).toEqual([3, 2]);
+  expect(() => fitToModel(ragged([3, 2]), fixed)).toThrow(
+    expect.objectContaining({ code: 'DATA_INVALID', message: expect.stringContaining('example 2') }),
+  );
+});
+
 describe('checking', () => {
   const refusals: [string, Dataset][] = [
     ['no inputs', made({}, { count: 3 })],

@@ -61,6 +61,22 @@ describe('classes', () => {
     expect(sums.result('classify')).toMatchObject({ accuracy: 1, macroF1: 1 });
   });
 
+  it('counts classes that are predicted and never there, as scikit-learn does', () => {
+    const sums = new MetricSums();
+    // y_true = 0 0 1 1, y_pred = 0 3 1 1: F1 is 2/3 of class 0, 1 of class 1, 0 of class 3; class 2 is nowhere.
+    for (const [target, said] of [
+      [0, 0],
+      [0, 3],
+      [1, 1],
+      [1, 1],
+    ] as const) {
+      const row = new Float32Array(5);
+      row[said] = 1;
+      sums.addClass(row, 0, 5, target, true);
+    }
+    expect(sums.result('classify').macroF1).toBeCloseTo((2 / 3 + 1 + 0) / 3, 12);
+  });
+
   it('stays finite where the target has no probability, and for huge logits', () => {
     expect(logProbability(Float32Array.of(1, 0), 0, 2, 1, true)).toBeCloseTo(Math.log(1e-12), 10);
     expect(logProbability(Float32Array.of(3e38, 0), 0, 2, 1, false)).toBeCloseTo(-3e38, -33);

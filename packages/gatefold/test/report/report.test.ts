@@ -98,6 +98,16 @@ describe('text', () => {
 });
 
 describe('page', () => {
+  it('is the same, byte for byte, whenever it is written', async () => {
+    const page = await reportHtml(full);
+    expect(await reportHtml(full)).toBe(page);
+    const ids = page.match(/ id="[^"]+"/g) ?? [];
+    expect(ids.length).toBeGreaterThan(0);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const [, id] of page.matchAll(/url\(#([^)]+)\)/g)) expect(page).toContain(` id="${id}"`);
+    expect(page).not.toMatch(/zr\d/);
+  });
+
   it('needs nothing else and shows charts', async () => {
     const page = await reportHtml(full);
     expect(page).toMatch(/^<!doctype html>/);

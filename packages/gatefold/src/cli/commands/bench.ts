@@ -78,8 +78,11 @@ function timeRound(runner: Runner, calls: number): number {
 export async function bench(
   context: Context,
   paths: readonly string[],
-  options: { engine?: string; rate?: string; assert?: string; arch?: string },
+  options: { engine?: string; rate?: number; assert?: number; arch?: string },
 ): Promise<void> {
+  if (options.assert !== undefined && paths.length < 2) {
+    fail('OPTION_INVALID', 'a ratio needs two models', { place: '--assert', found: `${paths.length}` });
+  }
   const chosen = engineOption(options.engine).engine;
   const engines = chosen
     ? [chosen]
@@ -104,7 +107,7 @@ export async function bench(
     await new Promise((resolve) => setImmediate(resolve));
   }
   context.progress.done();
-  const rate = options.rate === undefined ? undefined : Number(options.rate);
+  const { rate } = options;
   const timings: Timing[] = runners.map(({ model, session, coldStart, times }) => {
     const sorted = [...times].sort((a, b) => a - b);
     const p50 = sorted[sorted.length >> 1]!;
@@ -118,7 +121,11 @@ export async function bench(
       ...(rate ? { timesRealTime: 1e6 / (p50 * rate) } : {}),
     };
   });
-  report(context, timings, options.assert === undefined ? undefined : Number(options.assert));
+  report(context, timings, options.assert);
+}
+
+function showTimes(times: number): string {
+  return times >= 100 ? `${Math.round(times)}` : times.toPrecision(3);
 }
 
 function report(context: Context, timings: readonly Timing[], wanted: number | undefined): void {
@@ -130,13 +137,18 @@ function report(context: Context, timings: readonly Timing[], wanted: number | u
     timing.engine,
     timing.p50.toFixed(2),
     timing.p99.toFixed(2),
-    timing.coldStart.toFixed(1),
+    `${timing.coldStart.toFixed(1)} ms`,
     `${(first.p50 / timing.p50).toFixed(2)}×`,
-    timing.timesRealTime === undefined ? '' : `${Math.round(timing.timesRealTime)}×`,
+    timing.timesRealTime === undefined ? '' : `${showTimes(timing.timesRealTime)}×`,
   ]);
-  const right = ['µs/step', 'p99', 'cold ms', 'speed', 'real time'];
+  const right = ['µs/step', 'p99', 'cold start', '× faster', '× real time'];
+  const used = timings.some(({ timesRealTime }) => timesRealTime !== undefined) ? right : right.slice(0, -1);
   context.result({ node: process.version, timings, ratio, wanted: wanted ?? null }, () =>
-    alignedTable(['model', 'engine', ...right], rows, right),
+    alignedTable(
+      ['model', 'engine', ...used],
+      rows.map((row) => row.slice(0, 2 + used.length)),
+      used,
+    ),
   );
   if (wanted !== undefined && !(ratio >= wanted)) {
     fail('GOAL_MISSED', `the last model is not ${wanted} times as fast as the first`, {

@@ -1,13 +1,16 @@
-import { fail } from '@gatefold/runtime';
+import { resolve } from 'node:path';
+import { fail, writeGatefold } from '@gatefold/runtime';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
-import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
+import { checkOutput, readBytes } from '../../node/files.ts';
 import { type LoadedModel, loadModel } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
 import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../../report/index.ts';
 import type { Context } from '../context.ts';
-import { calibrationFor, type DataFlags, dataFor } from '../data-options.ts';
-import { quantizeStep } from '../quantize-options.ts';
+import type { DataFlags } from '../data-options.ts';
+import { calibrationFor, dataFor } from '../data-source.ts';
+import { modelNames } from '../model-names.ts';
+import { quantizeStep } from '../quantize-step.ts';
 import { checkTarget, saveModel } from './convert.ts';
 
 export interface CompressFlags extends DataFlags {
@@ -16,34 +19,34 @@ export interface CompressFlags extends DataFlags {
   readonly preset?: string;
   readonly html?: string;
   readonly arch?: string;
-  readonly maxDrop?: string;
-  readonly maxBytes?: string;
+  readonly maxDrop?: number;
+  readonly maxBytes?: number;
 }
 
 interface StepReport {
   readonly pass: string;
   readonly summary: StepOutcome['changes'];
   readonly warnings: readonly string[];
+  /** Of the model after this step. */
   readonly metrics: Readonly<Record<string, number>>;
+  /** Of the .gatefold file after this step. */
+  readonly bytes: number;
   readonly seconds: number;
 }
 
 /** Runs a recipe on a model file: compress, write, read back, measure what was written. */
 async function compressWith(context: Context, path: string, recipe: Recipe, flags: CompressFlags): Promise<void> {
   checkTarget(context, flags.output);
-  if (flags.html) checkOutput(flags.html, context.force);
-  const before = await loadModel(path, flags.arch);
-  const dataset = await dataFor(flags, before.model);
-  for (const [name, value] of [
-    ['--max-bytes', flags.maxBytes],
-    ['--max-drop', flags.maxDrop],
-  ] as const) {
-    if (value !== undefined && !Number.isFinite(Number(value))) {
-      fail('OPTION_INVALID', `option "${name}" is no number`, { place: name, found: value });
+  if (flags.html) {
+    checkOutput(flags.html, context.force);
+    if (resolve(flags.html) === resolve(flags.output)) {
+      fail('OPTION_INVALID', 'the report would overwrite the model', { place: '--html', found: flags.html });
     }
   }
-  if (flags.maxDrop !== undefined && !dataset?.targets) {
-    fail('OPTION_INVALID', '--max-drop needs data with targets', {
+  const before = await loadModel(path, flags.arch);
+  const dataset = await dataFor(flags, before.model);
+  if (flags.maxDrop !== undefined && (!dataset?.targets || dataset.task === 'custom')) {
+    fail('OPTION_INVALID', '--max-drop needs data with targets, and a task that is judged by one metric', {
       place: '--max-drop',
       hint: 'give them with --data',
     });
@@ -62,8 +65,9 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
     async ({ pass, changes, warnings, model: made }, index) => {
       const seconds = (performance.now() - start) / 1000;
       const between = dataset && index < recipe.steps.length - 1;
-      const metrics = between ? (await evaluate(made, dataset, { signal: context.signal })).metrics : {};
-      steps.push({ pass, summary: changes, warnings, metrics, seconds });
+      const onProgress = (done: number, total: number) => context.progress.update(done, total, 'evaluating the step');
+      const metrics = between ? (await evaluate(made, dataset, { signal: context.signal, onProgress })).metrics : {};
+      steps.push({ pass, summary: changes, warnings, metrics, bytes: writeGatefold(made).length, seconds });
       start = performance.now();
     },
   );
@@ -72,21 +76,25 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
   await saveModel(context, flags.output, model, { source: before.source });
   // What is measured is what was written.
   const after = await loadModel(flags.output);
+  const [name, madeName] = modelNames([path, flags.output]);
   const report = await measureReport(
     [
-      { name: path, file: path, model: before.model },
-      { name: flags.output, file: flags.output, model: after.model },
+      { name: name!, file: path, model: before.model },
+      { name: madeName!, file: flags.output, model: after.model },
     ],
     dataset,
     {
-      title: `${path} → ${flags.output}`,
+      title: `${name} → ${madeName}`,
       driftSteps: dataset ? 1000 : 0,
       signal: context.signal,
       onProgress: (done, total) => context.progress.update(done, total, 'evaluating'),
     },
   );
   context.progress.done();
-  if (flags.html) await writeBytes(flags.html, await reportHtml(report), context.force);
+  // The last step made what was written.
+  const { evaluation, costs } = report.candidates[1]!;
+  steps[steps.length - 1] = { ...steps.at(-1)!, metrics: evaluation?.metrics ?? {}, bytes: costs.bytes };
+  if (flags.html) await context.save([[flags.html, await reportHtml(report)]]);
   context.result({ ...reportJson(report), output: flags.output, recipe, steps }, () =>
     [
       changesText(steps),
@@ -125,7 +133,7 @@ function checkGoals(
   [a, b]: readonly (Readonly<Record<string, number>> | undefined)[],
   task: Parameters<typeof mainMetric>[0] | undefined,
 ): void {
-  if (maxBytes !== undefined && after.bytes > Number(maxBytes)) {
+  if (maxBytes !== undefined && after.bytes > maxBytes) {
     fail('GOAL_MISSED', 'the file is larger than asked', {
       place: '--max-bytes',
       expected: `at most ${maxBytes}`,
@@ -137,7 +145,7 @@ function checkGoals(
   const { name, better } = mainMetric(task);
   // Points for accuracy, per cent for errors and perplexities.
   const drop = better === 'more' ? (a[name]! - b[name]!) * 100 : (b[name]! / a[name]! - 1) * 100;
-  if (drop > Number(maxDrop)) {
+  if (drop > maxDrop) {
     fail('GOAL_MISSED', `${name} became worse than asked`, {
       place: '--max-drop',
       expected: `at most ${maxDrop}`,
@@ -162,5 +170,13 @@ export async function quantize(
   path: string,
   flags: CompressFlags & Record<string, unknown>,
 ): Promise<void> {
-  await compressWith(context, path, { version: 1, steps: [quantizeStep(flags)] }, flags);
+  const step = quantizeStep(flags);
+  const needs =
+    (step.biasCorrection && '--bias-correction') ||
+    (step.operandScale === 'static' && '--operand-scale static') ||
+    (step.compensation === 'obs' && '--compensation obs');
+  if (needs && flags.calibrate === undefined) {
+    fail('OPTION_INVALID', `${needs} needs calibration data`, { place: needs, hint: 'give them with --calibrate' });
+  }
+  await compressWith(context, path, { version: 1, steps: [step] }, flags);
 }

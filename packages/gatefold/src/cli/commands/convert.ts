@@ -1,7 +1,7 @@
 import { dirname, extname, join } from 'node:path';
 import type { Model } from '@gatefold/runtime';
 import { writerFor } from '../../formats/index.ts';
-import { checkOutput, writeBytes } from '../../node/files.ts';
+import { checkOutput } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
 import { showBytes } from '../../report/format.ts';
 import type { Context } from '../context.ts';
@@ -27,14 +27,9 @@ export async function saveModel(
     model,
     source ? { source } : {},
   );
-  for (const name of beside.keys()) checkOutput(join(dirname(path), name), context.force);
-  let total = bytes.length;
-  for (const [name, content] of beside) {
-    await writeBytes(join(dirname(path), name), content, context.force);
-    total += content.length;
-  }
-  await writeBytes(path, bytes, context.force);
-  return total;
+  const files = [...beside].map(([name, content]) => [join(dirname(path), name), content] as const);
+  await context.save([...files, [path, bytes]]);
+  return files.reduce((sum, [, content]) => sum + content.length, bytes.length);
 }
 
 export async function convert(

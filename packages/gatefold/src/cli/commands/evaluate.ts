@@ -1,10 +1,13 @@
+import { fail } from '@gatefold/runtime';
 import { evaluate } from '../../evaluate/index.ts';
-import { checkOutput, writeBytes } from '../../node/files.ts';
+import { checkOutput } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { reportHtml, reportJson, reportText, showMetric } from '../../report/index.ts';
 import type { Context } from '../context.ts';
-import { type DataFlags, dataFor } from '../data-options.ts';
+import type { DataFlags } from '../data-options.ts';
+import { dataFor } from '../data-source.ts';
+import { modelNames } from '../model-names.ts';
 import { engineOption } from './run.ts';
 
 export async function evalModel(
@@ -14,6 +17,13 @@ export async function evalModel(
 ): Promise<void> {
   const { model } = await loadModel(path, flags.arch);
   const dataset = (await dataFor(flags, model))!;
+  if (!dataset.evaluate && (!dataset.targets || dataset.task === 'custom')) {
+    fail('DATA_INVALID', 'there is nothing to measure', {
+      place: dataset.name,
+      expected: dataset.targets ? 'a task, or an evaluate of the data for task custom' : 'targets (y)',
+      hint: dataset.targets ? 'say what the targets are with --task' : 'gatefold run gives the outputs alone',
+    });
+  }
   const result = await evaluate(model, dataset, {
     ...engineOption(flags.engine),
     signal: context.signal,
@@ -31,20 +41,26 @@ export async function evalModel(
 export async function compare(
   context: Context,
   paths: readonly string[],
-  flags: DataFlags & { html?: string; drift?: string; engine?: string },
+  flags: DataFlags & { html?: string; drift?: number; engine?: string; arch?: string },
 ): Promise<void> {
+  if (paths.length < 2) {
+    fail('OPTION_INVALID', 'a comparison needs two models or more', { place: 'models', found: paths.join(', ') });
+  }
   if (flags.html) checkOutput(flags.html, context.force);
+  const names = modelNames(paths);
   const subjects = [];
-  for (const path of paths) subjects.push({ name: path, file: path, model: (await loadModel(path)).model });
+  for (const [i, file] of paths.entries()) {
+    subjects.push({ name: names[i]!, file, model: (await loadModel(file, flags.arch)).model });
+  }
   const dataset = await dataFor(flags, subjects[0]!.model);
   const report = await measureReport(subjects, dataset, {
-    title: `${paths.slice(1).join(', ')} against ${paths[0]}`,
-    driftSteps: Number(flags.drift ?? 1000),
+    title: `${names.slice(1).join(', ')} against ${names[0]}`,
+    driftSteps: flags.drift ?? 1000,
     ...engineOption(flags.engine),
     signal: context.signal,
     onProgress: (done, total) => context.progress.update(done, total, 'evaluating'),
   });
   context.progress.done();
-  if (flags.html) await writeBytes(flags.html, await reportHtml(report), context.force);
+  if (flags.html) await context.save([[flags.html, await reportHtml(report)]]);
   context.result(reportJson(report), () => reportText(report) + (flags.html ? `\n\nreport: ${flags.html}` : ''));
 }

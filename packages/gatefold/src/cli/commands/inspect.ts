@@ -81,16 +81,27 @@ function countNonZero(values: Float32Array): number {
 const showDims = (shape: readonly Dim[]) => `[${shape.join(', ')}]`;
 
 function describeText(about: ReturnType<typeof describeModel>): string {
+  const cells = (count: number, show: (n: number) => string) => (count === 0 ? '' : show(count));
   const rows = about.nodes.map((node) => [
     node.name,
     node.cell === undefined ? node.op : `${node.cell}${node.direction === 'backward' ? ' ←' : ''}`,
     showDims(node.shape),
     [...new Set(node.weights.filter((weight) => weight.shape.length > 1).map((weight) => weight.encoding))].join(', '),
-    showNumber(node.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0)),
-    showBytes(node.weights.reduce((sum, weight) => sum + weight.bytes, 0)),
-    showNumber(node.macsPerStep),
+    cells(
+      node.weights.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
+      showNumber,
+    ),
+    cells(
+      node.weights.reduce((sum, { nonZero }) => sum + nonZero, 0),
+      showNumber,
+    ),
+    cells(
+      node.weights.reduce((sum, weight) => sum + weight.bytes, 0),
+      showBytes,
+    ),
+    cells(node.macsPerStep, showNumber),
   ]);
-  const right = ['parameters', 'bytes', 'MACs/step'];
+  const right = ['parameters', 'not zero', 'bytes', 'MACs/step'];
   return [
     `${about.name}  (${about.format} ${about.formatVersion}, ${showBytes(about.bytes)})`,
     `inputs   ${about.inputs.map((port) => `${port.name} ${showDims(port.shape)} ${port.dtype}`).join(', ')}`,

@@ -8,13 +8,12 @@ import {
   sizeOf,
 } from '@gatefold/runtime';
 import { referenceEngine } from '@gatefold/runtime/reference';
-import { readNpz, writeNpz } from '../../data/npz.ts';
-import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
+import { type NpyArray, readNpz, toFloat32, writeNpz } from '../../data/npz.ts';
+import { checkOutput, readBytes } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
 import type { Context } from '../context.ts';
 
 const engines: readonly Engine[] = [referenceEngine, simd128Engine, relaxedEngine];
-export const engineNames = engines.map((engine) => engine.name);
 
 /** The engine of that name, or the best that runs here. */
 export function engineOption(name: string | undefined): { engine?: Engine } {
@@ -28,10 +27,7 @@ interface NamedArray {
 }
 
 /** Arrays for the model's inputs: by port name, else in the order they stand in the file. */
-function arraysFor(
-  session: Session,
-  file: ReadonlyMap<string, { shape: readonly number[]; data: ArrayLike<number | bigint> }>,
-): Map<string, NamedArray> {
+function arraysFor(session: Session, file: ReadonlyMap<string, NpyArray>): Map<string, NamedArray> {
   const entries = [...file];
   return new Map(
     session.inputs.map((port, i) => {
@@ -53,7 +49,7 @@ function arraysFor(
           found: `[${found.shape.join(', ')}]`,
         });
       }
-      return [port.name, { shape: found.shape, data: Float32Array.from(found.data, Number) }];
+      return [port.name, { shape: found.shape, data: toFloat32(found.data) }];
     }),
   );
 }
@@ -70,7 +66,7 @@ export async function run(
   const batch = [...arrays.values()][0]!.shape[0]!;
   const results = options.steps ? runSteps(session, arrays, batch) : session.run(inputsOf(arrays), { batch });
   const named = new Map(Object.entries(results));
-  await writeBytes(options.output, writeNpz(named), context.force);
+  await context.save([[options.output, writeNpz(named)]]);
   const outputs = [...named].map(([name, { shape }]) => ({ name, shape }));
   context.result(
     { engine: session.engine.name, batch, outputs, output: options.output },

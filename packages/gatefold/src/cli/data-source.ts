@@ -1,0 +1,49 @@
+import { fail, type Model } from '@gatefold/runtime';
+import type { CalibrationBatches } from '../compress/index.ts';
+import { batches, type Dataset, fitToModel, sliceDataset } from '../data/index.ts';
+import { type LoadDataOptions, loadData } from '../node/data.ts';
+import type { DataFlags } from './data-options.ts';
+
+/** The data set that the options name, fitted to the model; undefined without --data. */
+export async function dataFor(flags: DataFlags, model: Model, source = flags.data): Promise<Dataset | undefined> {
+  refuseIdle(flags);
+  if (source === undefined) return undefined;
+  const { task, column, window, vocabulary, limit } = flags;
+  const options: LoadDataOptions = {
+    ...(task ? { task } : {}),
+    ...(column ? { target: column } : {}),
+    ...(window ? { window } : {}),
+    ...(vocabulary ? { vocabulary } : {}),
+    ...(limit ? { limit } : {}),
+  };
+  return fitToModel(await loadData(source, options, model), model);
+}
+
+/** Options of one kind of file say nothing of another: who gives them expects something. */
+function refuseIdle(flags: DataFlags): void {
+  for (const [option, extension] of [
+    ['column', 'csv'],
+    ['window', 'csv'],
+    ['vocabulary', 'txt'],
+    ['limit', 'txt'],
+  ] as const) {
+    const kind = new RegExp(`\\.${extension}(:\\w+)?$`, 'i');
+    if (flags[option] !== undefined && ![flags.data, flags.calibrate].some((source) => kind.test(source ?? ''))) {
+      fail('OPTION_INVALID', `option "--${option}" is for .${extension} data`, {
+        place: `--${option}`,
+        found: [flags.data, flags.calibrate].filter((source) => source !== undefined).join(', ') || 'no data',
+      });
+    }
+  }
+}
+
+/** At most so many examples are looked at to calibrate. */
+const calibrationExamples = 512;
+
+/** Calibration batches from --calibrate; a pass asks for them as often as it needs. */
+export async function calibrationFor(flags: DataFlags, model: Model): Promise<(() => CalibrationBatches) | undefined> {
+  const dataset = await dataFor(flags, model, flags.calibrate);
+  if (!dataset) return undefined;
+  const few = sliceDataset(dataset, 0, Math.min(calibrationExamples, dataset.count));
+  return () => batches(few, 64);
+}

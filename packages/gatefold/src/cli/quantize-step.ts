@@ -1,0 +1,39 @@
+import { fail } from '@gatefold/runtime';
+import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
+import { bitsOf } from './quantize-options.ts';
+
+/** The command's options as a recipe step. */
+export function quantizeStep(options: Record<string, unknown>): RecipeStep {
+  const { bits, scheme, rounding, granularity, clip, scales, vectors, operand, operandScale, biasCorrection, target } =
+    options;
+  const mixed = (options.mixed as string[] | undefined)?.map((entry) => {
+    const at = entry.lastIndexOf('=');
+    if (at < 1) {
+      fail('OPTION_INVALID', 'option "--mixed" does not fit', {
+        place: '--mixed',
+        expected: 'address=bits',
+        found: entry,
+      });
+    }
+    return { target: entry.slice(0, at), bits: bitsOf('--mixed')(entry.slice(at + 1)) };
+  });
+  const step = {
+    pass: 'quantize',
+    bits: bits ?? (scheme === 'f16' ? 16 : 8),
+    scheme,
+    rounding,
+    granularity,
+    clip,
+    scales,
+    vectors,
+    operand,
+    operandScale,
+    biasCorrection,
+    compensation: options.compensation,
+    target,
+    mixed,
+    symmetric: options.asymmetric ? false : undefined,
+  };
+  const given = Object.fromEntries(Object.entries(step).filter(([, value]) => value !== undefined));
+  return checkRecipe({ version: 1, steps: [given] }, 'options').steps[0]!;
+}
