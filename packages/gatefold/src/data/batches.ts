@@ -116,3 +116,14 @@ export function sliceSteps(dataset: Dataset, from: number, to: number): Dataset 
   const inputs = Object.fromEntries(Object.entries(dataset.inputs).map(([name, examples]) => [name, cut(examples)]));
   return { ...dataset, inputs, ...(dataset.targets ? { targets: cut(dataset.targets) } : {}) };
 }
+
+/** The examples in another order, or some of them. */
+export function reordered(dataset: Dataset, ids: readonly number[]): Dataset {
+  const pick = (examples: Examples): Examples => ({
+    shape: [ids.length, ...examples.shape.slice(1)],
+    data: gather(examples, ids),
+    ...(examples.lengths ? { lengths: ids.map((id) => examples.lengths![id]!) } : {}),
+  });
+  const inputs = Object.fromEntries(Object.entries(dataset.inputs).map(([name, examples]) => [name, pick(examples)]));
+  return { ...dataset, count: ids.length, inputs, ...(dataset.targets ? { targets: pick(dataset.targets) } : {}) };
+}

@@ -80,6 +80,15 @@ export class TrainGraph {
     this.states = new Map();
   }
 
+  /** States to begin the next batch with, by node. */
+  carriedStates(): ReadonlyMap<string, CarriedState> {
+    return new Map(this.states);
+  }
+
+  restoreStates(states: ReadonlyMap<string, CarriedState>): void {
+    this.states = new Map(states);
+  }
+
   /** @throws INPUT_SHAPE, and what the ops refuse */
   forward(backend: Backend, parameters: Parameters, inputs: BatchInputs, options: ForwardOptions): Forward {
     const { batch } = options;

@@ -18,15 +18,15 @@ export class Parameters {
   private readonly backend: Backend;
   private readonly variables = new Map<string, Var>();
 
-  /** `isTrained` tells which weights change. @throws TARGET_EMPTY where none does */
-  constructor(backend: Backend, model: Model, isTrained: (name: string) => boolean = () => true) {
+  /** `which` tells which weights change. @throws TARGET_EMPTY where none does, though some should */
+  constructor(backend: Backend, model: Model, which: ((name: string) => boolean) | 'none' = () => true) {
     this.backend = backend;
     const trained: Parameter[] = [];
     for (const [name, weight] of Object.entries(model.weights)) {
       const [rows, cols] = matrixShape(weight.shape);
       const value = backend.alloc(rows, cols);
       backend.write(value, decode(weight));
-      if (!isTrained(name)) {
+      if (which === 'none' || !which(name)) {
         this.variables.set(name, { value, tracked: false, gradient: () => value });
         continue;
       }
@@ -35,7 +35,8 @@ export class Parameters {
       this.variables.set(name, variable);
       trained.push({ name, shape: weight.shape, value, gradient, variable });
     }
-    if (trained.length === 0) fail('TARGET_EMPTY', 'no weight is left to be trained', { place: model.name });
+    if (trained.length === 0 && which !== 'none')
+      fail('TARGET_EMPTY', 'no weight is left to be trained', { place: model.name });
     this.trained = trained;
   }
 

@@ -30,6 +30,7 @@ export type ErrorCode =
   | 'OPTION_INVALID' // an option outside its range, or options that exclude each other
   | 'TARGET_EMPTY' // an address that matches nothing
   | 'DATA_INVALID' // data that do not fit the model or the task
+  | 'TRAINING_DIVERGED' // a loss or gradient that is not finite
   | 'RECIPE_INVALID' // a recipe that does not match its schema
   | 'GOAL_MISSED'; // done, but the asked target was not reached
 

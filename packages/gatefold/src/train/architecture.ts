@@ -1,0 +1,240 @@
+import {
+  type AttributeValue,
+  denseWeight,
+  fail,
+  type Model,
+  type Node,
+  type Port,
+  parseActivation,
+  validate,
+  type Weight,
+} from '@gatefold/runtime';
+import type { Dataset } from '../data/index.ts';
+import { glorot, normalValues, orthogonal } from './initial.ts';
+import { randomFor } from './random.ts';
+
+const usage =
+  'layers in order: embedding:WIDTH, lstm:UNITS, gru:UNITS, rnn:UNITS, bilstm:UNITS, bigru:UNITS, conv1d:FILTERS:SIZE, ' +
+  'layernorm, dense:UNITS[:ACTIVATION]; a closing "dense" without units takes its width from the data';
+
+interface Layer {
+  readonly kind: string;
+  readonly given: readonly string[];
+  readonly text: string;
+}
+
+/** Adds nodes and weights of a chain of layers. */
+class Chain {
+  readonly nodes: Node[] = [];
+  readonly weights: Record<string, Weight> = {};
+  value = 'x';
+  width: number;
+  private readonly random: () => number;
+  private readonly counts = new Map<string, number>();
+
+  constructor(width: number, random: () => number) {
+    this.width = width;
+    this.random = random;
+  }
+
+  private name(kind: string): string {
+    const count = (this.counts.get(kind) ?? 0) + 1;
+    this.counts.set(kind, count);
+    return count === 1 ? kind : `${kind}_${count}`;
+  }
+
+  node(
+    op: string,
+    kind: string,
+    attributes: Readonly<Record<string, AttributeValue>> = {},
+    weights: Readonly<Record<string, { shape: readonly number[]; data: Float32Array }>> = {},
+    x = this.value,
+  ): string {
+    const name = this.name(kind);
+    const named: Record<string, string> = {};
+    for (const [role, { shape, data }] of Object.entries(weights)) {
+      named[role] = `${name}/${role}`;
+      this.weights[named[role]] = denseWeight(shape, data);
+    }
+    this.nodes.push({ name, op, inputs: { x }, outputs: { y: name }, attributes, weights: named });
+    this.value = name;
+    return name;
+  }
+
+  matrix(rows: number, cols: number) {
+    return { shape: [rows, cols], data: glorot(rows, cols, this.random) };
+  }
+
+  vector(size: number, value = 0) {
+    return { shape: [size], data: new Float32Array(size).fill(value) };
+  }
+
+  embedding(vocabulary: number, width: number): void {
+    const data = normalValues(vocabulary * width, width ** -0.5, this.random);
+    this.node('embedding', 'embedding', {}, { table: { shape: [vocabulary, width], data } });
+    this.width = width;
+  }
+
+  dense(units: number, activation?: string): void {
+    this.node('dense', 'dense', {}, { kernel: this.matrix(units, this.width), bias: this.vector(units) });
+    this.width = units;
+    if (activation) this.node('unary', activation, { function: [activation] });
+  }
+
+  recurrent(cell: string, units: number, direction: 'forward' | 'backward', x = this.value): string {
+    const gates = { lstm: 4, gru: 3, rnn: 1 }[cell]!;
+    const stacked = (make: () => Float32Array) => {
+      const parts = Array.from({ length: gates }, make);
+      const out = new Float32Array(parts.length * parts[0]!.length);
+      parts.forEach((part, i) => {
+        out.set(part, i * part.length);
+      });
+      return out;
+    };
+    const b = this.vector(gates * units);
+    // The forget gate begins open (Jozefowicz et al. 2015).
+    if (cell === 'lstm') b.data.fill(1, units, 2 * units);
+    return this.node(
+      'recurrent',
+      direction === 'backward' ? `${cell}_back` : cell,
+      { cell, units, direction, ...(cell === 'gru' ? { resetAfter: true } : {}) },
+      {
+        W: {
+          shape: [gates * units, this.width],
+          data: stacked(() => glorot(units, this.width, this.random)),
+        },
+        U: { shape: [gates * units, units], data: stacked(() => orthogonal(units, this.random)) },
+        b,
+        ...(cell === 'gru' ? { bR: this.vector(gates * units) } : {}),
+      },
+      x,
+    );
+  }
+
+  bidirectional(cell: string, units: number): void {
+    const x = this.value;
+    const forward = this.recurrent(cell, units, 'forward', x);
+    const backward = this.recurrent(cell, units, 'backward', x);
+    const name = this.name('concat');
+    this.nodes.push({
+      ...{ name, op: 'concat', attributes: {}, weights: {} },
+      inputs: { 0: forward, 1: backward },
+      outputs: { y: name },
+    });
+    this.value = name;
+    this.width = 2 * units;
+  }
+}
+
+/**
+ * A new model for the data, from a line such as "embedding:64 lstm:256 dense", with random weights (Glorot & Bengio 2010;
+ * recurrent matrices orthogonal, Saxe et al. 2014).
+ * @throws OPTION_INVALID naming the layer
+ */
+export function modelFor(architecture: string, dataset: Dataset, seed = 1): Model {
+  const layers = architecture
+    .trim()
+    .split(/[\s,>]+/)
+    .map((text): Layer => {
+      const [kind = '', ...given] = text.split(':');
+      return { kind: kind.toLowerCase(), given, text };
+    });
+  const [entry, ...more] = Object.entries(dataset.inputs);
+  if (!entry || more.length > 0) {
+    fail('OPTION_INVALID', 'a line of layers makes models of one input', {
+      place: '--arch',
+      found: Object.keys(dataset.inputs).join(', '),
+    });
+  }
+  const [name, { shape, data }] = entry;
+  const ids = layers[0]?.kind === 'embedding';
+  const port: Port = {
+    name,
+    shape: ids ? ['batch', 'time'] : ['batch', 'time', shape[2] ?? 1],
+    dtype: ids ? 'int32' : 'float32',
+  };
+  const chain = new Chain(ids ? 1 : (shape[2] ?? 1), randomFor(seed, 3));
+  chain.value = name;
+  const classes = classesOf(dataset);
+  const regress = dataset.task === 'regress';
+  layers.forEach((layer, i) => {
+    addLayer(chain, layer, { first: i === 0, vocabulary: () => vocabularyOf(dataset, data), outputs: classes });
+    // One answer per sequence: what follows the last recurrent layer sees its last step alone.
+    const isLastRecurrent = isRecurrent(layer) && !layers.slice(i + 1).some(isRecurrent);
+    if (isLastRecurrent && oneAnswer(dataset)) chain.node('last', 'last');
+  });
+  if (layers.at(-1)?.kind !== 'dense') invalid(layers.at(-1)!, 'the last layer must be dense');
+  if (!regress) chain.node('softmax', 'softmax');
+  return validate({
+    name: 'trained',
+    graphs: {
+      main: {
+        inputs: [port],
+        outputs: [{ name: 'y', value: chain.value }],
+        nodes: chain.nodes,
+        states: [],
+      },
+    },
+    weights: chain.weights,
+    metadata: dataset.classes ? { [dataset.task === 'language' ? 'vocabulary' : 'labels']: dataset.classes } : {},
+  });
+}
+
+const isRecurrent = ({ kind }: Layer) => /^(bi)?(lstm|gru|rnn)$/.test(kind);
+
+function invalid({ text }: Layer, message: string): never {
+  return fail('OPTION_INVALID', message, { place: '--arch', expected: usage, found: text });
+}
+
+function addLayer(
+  chain: Chain,
+  layer: Layer,
+  { first, vocabulary, outputs }: { first: boolean; vocabulary: () => number; outputs: number },
+): void {
+  const { kind, given } = layer;
+  const whole = (index: number, otherwise?: number): number => {
+    const value = given[index] === undefined ? otherwise : Number(given[index]);
+    if (value === undefined || !Number.isInteger(value) || value < 1 || value > 65536) {
+      return invalid(layer, `layer "${layer.text}" needs a whole number`);
+    }
+    return value;
+  };
+  if (given.length > 2) invalid(layer, `layer "${layer.text}" has too many numbers`);
+  const [, both, cell] = /^(bi)?(lstm|gru|rnn)$/.exec(kind) ?? [];
+  if (cell && both) chain.bidirectional(cell, whole(0));
+  else if (cell) {
+    chain.recurrent(cell, whole(0), 'forward');
+    chain.width = whole(0);
+  } else if (kind === 'embedding' && first) chain.embedding(vocabulary(), whole(0));
+  else if (kind === 'conv1d') {
+    const size = whole(1, 3);
+    const kernel = chain.matrix(whole(0), size * chain.width);
+    // Causal, so that the model streams.
+    chain.node('conv1d', 'conv1d', { size, padding: [size - 1, 0] }, { kernel, bias: chain.vector(whole(0)) });
+    chain.width = whole(0);
+  } else if (kind === 'layernorm') {
+    const weights = { gamma: chain.vector(chain.width, 1), beta: chain.vector(chain.width) };
+    chain.node('normalization', 'layernorm', { kind: 'layer', epsilon: 1e-5 }, weights);
+  } else if (kind === 'dense') {
+    const activation = given[1];
+    if (activation !== undefined && !parseActivation([activation]))
+      invalid(layer, `unknown activation "${activation}"`);
+    chain.dense(given[0] === undefined ? outputs : whole(0), activation);
+  } else invalid(layer, `unknown layer "${layer.text}"`);
+}
+
+function oneAnswer({ task, inputs, targets }: Dataset): boolean {
+  if (task === 'classify') return true;
+  const steps = Object.values(inputs)[0]!.shape[1];
+  return task === 'regress' && !(targets && targets.shape.length > 2 && targets.shape[1] === steps);
+}
+
+function classesOf({ task, targets, classes }: Dataset): number {
+  if (!targets) return classes?.length ?? 1;
+  if (task === 'regress') return targets.shape.length === 1 ? 1 : targets.shape.at(-1)!;
+  return classes?.length ?? 1 + targets.data.reduce((most, label) => Math.max(most, label), 0);
+}
+
+function vocabularyOf({ task, classes }: Dataset, data: Float32Array): number {
+  return task === 'language' && classes ? classes.length : 1 + data.reduce((most, id) => Math.max(most, id), 0);
+}

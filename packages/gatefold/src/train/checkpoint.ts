@@ -1,0 +1,105 @@
+import { crc32, fail, readSafetensors, type StoredTensor, writeSafetensors } from '@gatefold/runtime';
+import type { CarriedState } from './ops/index.ts';
+import type { Parameters } from './parameters.ts';
+
+type Arrays = ReadonlyMap<string, Float32Array>;
+
+/** All that a run needs to go on with the same bits. */
+export interface Checkpoint {
+  /** Of the model's shapes and the settings; another run does not take it. */
+  readonly key: string;
+  readonly numbers: {
+    readonly epoch: number;
+    readonly index: number;
+    readonly lossSum: number;
+    readonly plateaus: number;
+    readonly sinceBest: number;
+    readonly bestValidation: number;
+    readonly updates: number;
+    readonly averaged: number;
+  };
+  readonly values: Arrays;
+  readonly moments: Arrays;
+  readonly best?: Arrays;
+  readonly average?: Arrays;
+  readonly states: ReadonlyMap<string, CarriedState>;
+}
+
+/** Text that differs where a checkpoint would not fit. */
+export function checkpointKey({ trained }: Parameters, settings: Readonly<Record<string, number>>): string {
+  const shapes = trained.map(({ name, shape }) => `${name}[${shape.join()}]`).join(' ');
+  return `${shapes} ${JSON.stringify(settings)}`;
+}
+
+const magic = 'gatefold-checkpoint-1';
+const groups = ['values', 'moments', 'best', 'average'] as const;
+
+/** As a safetensors file. Numbers stand as text that holds every bit. */
+export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
+  const tensors = new Map<string, StoredTensor>();
+  const put = (name: string, data: ArrayLike<number>) => {
+    const bytes = new Uint8Array(4 * data.length);
+    const view = new DataView(bytes.buffer);
+    for (let i = 0; i < data.length; i++) view.setFloat32(4 * i, data[i]!, true);
+    tensors.set(name, { type: 'F32', shape: [data.length], bytes });
+  };
+  for (const group of groups) {
+    for (const [name, data] of checkpoint[group] ?? []) put(`${group}/${name}`, data);
+  }
+  const batches: Record<string, number> = {};
+  for (const [node, { batch, values }] of checkpoint.states) {
+    batches[node] = batch;
+    for (const [name, data] of Object.entries(values)) put(`states/${node}/${name}`, data);
+  }
+  const { bestValidation, ...numbers } = checkpoint.numbers;
+  const text = JSON.stringify({
+    ...{ key: checkpoint.key, batches },
+    numbers: { ...numbers, bestValidation: Number.isFinite(bestValidation) ? bestValidation : null },
+  });
+  return writeSafetensors({ metadata: { format: magic, run: text, crc: checksum(text, tensors) }, tensors });
+}
+
+/** Of the text, and of every tensor's name and bytes in their order. */
+function checksum(text: string, tensors: ReadonlyMap<string, StoredTensor>): string {
+  const parts = [...tensors].map(([name, { type, shape, bytes }]) => [name, type, shape, crc32(bytes)]);
+  return String(crc32(new TextEncoder().encode(JSON.stringify([text, parts]))));
+}
+
+/** @throws FILE_FORMAT, FILE_CORRUPT, FILE_TRUNCATED */
+export function readCheckpoint(bytes: Uint8Array): Checkpoint {
+  const { metadata, tensors } = readSafetensors(bytes);
+  if (metadata.format !== magic) fail('FILE_FORMAT', 'this is no checkpoint', { expected: magic });
+  if (checksum(metadata.run ?? '', tensors) !== metadata.crc) fail('FILE_CORRUPT', 'the checkpoint is damaged');
+  // The checksum holds: what follows is what was written.
+  const { key, numbers, batches } = JSON.parse(metadata.run!);
+  const read = new Map<string, Map<string, Float32Array>>();
+  for (const [name, tensor] of tensors) {
+    const at = name.indexOf('/');
+    const group = read.get(name.slice(0, at)) ?? new Map<string, Float32Array>();
+    group.set(name.slice(at + 1), floatsOf(tensor));
+    read.set(name.slice(0, at), group);
+  }
+  const states = new Map<string, CarriedState>();
+  for (const [node, batch] of Object.entries(batches as Record<string, number>)) {
+    const own = [...(read.get('states') ?? [])].filter(([name]) => name.slice(0, name.lastIndexOf('/')) === node);
+    states.set(node, {
+      batch,
+      values: Object.fromEntries(own.map(([name, data]) => [name.slice(node.length + 1), data])),
+    });
+  }
+  const [best, average] = [read.get('best'), read.get('average')];
+  return {
+    key,
+    numbers: { ...numbers, bestValidation: numbers.bestValidation ?? Number.POSITIVE_INFINITY },
+    values: read.get('values')!,
+    moments: read.get('moments') ?? new Map(),
+    ...(best ? { best } : {}),
+    ...(average ? { average } : {}),
+    states,
+  };
+}
+
+function floatsOf({ bytes }: StoredTensor): Float32Array {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Float32Array.from({ length: bytes.length / 4 }, (_, i) => view.getFloat32(4 * i, true));
+}

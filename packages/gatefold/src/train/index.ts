@@ -1,0 +1,3 @@
+export { modelFor } from './architecture.ts';
+export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+export { type TrainEvent, type TrainOptions, type TrainResult, train } from './trainer.ts';

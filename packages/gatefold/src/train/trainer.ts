@@ -1,0 +1,303 @@
+import { fail, type Model } from '@gatefold/runtime';
+import { type Dataset, fitToModel } from '../data/index.ts';
+import type { Backend } from './backend/types.ts';
+import { WasmBackend } from './backend/wasm.ts';
+import { type BatchSource, batchSource, type TrainBatch } from './batches.ts';
+import { type Checkpoint, checkpointKey } from './checkpoint.ts';
+import { TrainGraph } from './graph.ts';
+import { applyLoss, type Head, headOf, type LossOptions, type SoftTargets } from './losses.ts';
+import { Optimizer, type OptimizerOptions } from './optimizer.ts';
+import { Parameters, withValues } from './parameters.ts';
+import { randomFor } from './random.ts';
+import { rateFactor, type ScheduleOptions } from './schedule.ts';
+import { Teacher, type TeacherOptions } from './teacher.ts';
+
+export interface TrainOptions {
+  readonly epochs: number;
+  /** Examples per step; for texts, streams side by side. Default 32. */
+  readonly batch?: number;
+  /** Steps through which a text is differentiated; default 64. */
+  readonly window?: number;
+  readonly seed?: number;
+  readonly optimizer?: OptimizerOptions;
+  readonly schedule?: ScheduleOptions;
+  readonly loss?: LossOptions;
+  /** Share of the inputs of inner recurrent and dense layers that is zeroed. */
+  readonly dropout?: number;
+  /** Share of the recurrent state that is zeroed, the same at all steps. */
+  readonly recurrentDropout?: number;
+  /** Average the weights of all steps from this epoch on (ASGD, Polyak & Juditsky 1992); counted from 0. */
+  readonly averageFrom?: number;
+  /** Stop after so many epochs without a better validation. */
+  readonly patience?: number;
+  /** Which weights change; default all. */
+  readonly trained?: (name: string) => boolean;
+  /** Soft targets from another model. */
+  readonly teacher?: TeacherOptions;
+  /** Judges the model as it would be saved; smaller is better. The best one is kept. */
+  readonly validate?: (model: Model) => Promise<number> | number;
+  /** After every so many steps a checkpoint goes to `onCheckpoint`; also at the end of every epoch. */
+  readonly checkpointEvery?: number;
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => Promise<void> | void;
+  readonly resume?: Checkpoint;
+  readonly onEvent?: (event: TrainEvent) => void;
+  /** Ends the run after the step under way, with what was reached. */
+  readonly signal?: AbortSignal;
+  /** Arithmetic; default the kernels in WebAssembly. */
+  readonly backend?: Backend;
+}
+
+export type TrainEvent =
+  | {
+      readonly kind: 'step';
+      readonly epoch: number;
+      readonly step: number;
+      readonly total: number;
+      readonly loss: number;
+      readonly gradientNorm: number;
+      readonly rateFactor: number;
+    }
+  | {
+      readonly kind: 'epoch';
+      readonly epoch: number;
+      /** Mean over the epoch's steps. */
+      readonly loss: number;
+      readonly validation?: number;
+      readonly best: boolean;
+      readonly seconds: number;
+    };
+
+export interface TrainResult {
+  /** The best by validation, or without one the last. */
+  readonly model: Model;
+  readonly epochs: number;
+  readonly steps: number;
+  readonly interrupted: boolean;
+  readonly bestValidation?: number;
+  /** Bytes of memory at the peak. */
+  readonly peakBytes: number;
+}
+
+/**
+ * Trains a model on data with targets: the same graph that runs, its weights as float32.
+ * @throws DATA_INVALID, MODEL_UNSUPPORTED, MEMORY_LIMIT, TRAINING_DIVERGED
+ */
+export async function train(model: Model, dataset: Dataset, options: TrainOptions): Promise<TrainResult> {
+  return new Run(model, fitToModel(dataset, model), options).all();
+}
+
+class Run {
+  private readonly model: Model;
+  private readonly options: TrainOptions;
+  private readonly backend: Backend;
+  private readonly parameters: Parameters;
+  private readonly optimizer: Optimizer;
+  private readonly graph: TrainGraph;
+  private readonly head: Head;
+  private readonly source: BatchSource;
+  private readonly teacher: Teacher | undefined;
+  private readonly key: string;
+  private readonly seed: number;
+  /** Where the next step begins. */
+  private epoch = 0;
+  private index = 0;
+  private lossSum = 0;
+  private plateaus = 0;
+  private sinceBest = 0;
+  private bestValidation = Number.POSITIVE_INFINITY;
+  private best: Map<string, Float32Array> | undefined;
+  private average: { values: Map<string, Float32Array>; count: number } | undefined;
+
+  constructor(model: Model, dataset: Dataset, options: TrainOptions) {
+    const { batch = 32, window = 64, seed = 1, loss = {} } = options;
+    this.model = model;
+    this.options = options;
+    this.seed = seed;
+    this.backend = options.backend ?? new WasmBackend();
+    this.parameters = new Parameters(this.backend, model, options.trained);
+    this.optimizer = new Optimizer(this.backend, this.parameters, options.optimizer ?? { name: 'adam' });
+    this.head = headOf(model, dataset.task, loss);
+    this.graph = new TrainGraph(model, this.head.value);
+    this.source = batchSource(dataset, { batch, window, seed });
+    this.teacher = options.teacher && new Teacher(this.backend, options.teacher, dataset.task);
+    this.key = checkpointKey(this.parameters, { batch, window, seed, perEpoch: this.source.perEpoch });
+    if (options.resume) this.resume(options.resume);
+  }
+
+  private get total(): number {
+    return this.source.perEpoch * this.options.epochs;
+  }
+
+  private get step(): number {
+    return this.epoch * this.source.perEpoch + this.index;
+  }
+
+  private get stopping(): boolean {
+    return this.options.signal?.aborted === true;
+  }
+
+  async all(): Promise<TrainResult> {
+    const { epochs, patience } = this.options;
+    let turn = Date.now();
+    while (this.epoch < epochs && !this.stopping) {
+      const started = Date.now();
+      let index = 0;
+      for (const batch of this.source.epoch(this.epoch)) {
+        if (index++ < this.index) continue;
+        await this.one(batch);
+        // An interrupt can arrive, and progress be shown, only between turns of the event loop.
+        if (Date.now() - turn > 50) {
+          await new Promise((resolve) => setTimeout(resolve));
+          turn = Date.now();
+        }
+        if (this.stopping) break;
+      }
+      if (this.index < this.source.perEpoch) break;
+      await this.endEpoch((Date.now() - started) / 1000);
+      if (patience !== undefined && this.sinceBest >= patience) break;
+    }
+    if (this.stopping) await this.checkpoint();
+    return this.result();
+  }
+
+  private async one(batch: TrainBatch): Promise<void> {
+    const { options, step } = this;
+    const { loss, norm, factor } = this.update(batch);
+    this.index++;
+    this.lossSum += loss;
+    options.onEvent?.({
+      kind: 'step',
+      ...{ epoch: this.epoch, step: step + 1, total: this.total, loss },
+      ...{ gradientNorm: norm, rateFactor: factor },
+    });
+    if (options.averageFrom !== undefined && this.epoch >= options.averageFrom) this.addToAverage();
+    if (options.checkpointEvery && (step + 1) % options.checkpointEvery === 0) await this.checkpoint();
+  }
+
+  /** Forward, backward, update. */
+  private update(batch: TrainBatch): { loss: number; norm: number; factor: number } {
+    const { backend, parameters, graph, options, step } = this;
+    const { dropout = 0, recurrentDropout = 0 } = options;
+    const mark = backend.mark();
+    if (batch.first) graph.reset();
+    parameters.clearGradients();
+    const forward = graph.forward(backend, parameters, batch.inputs, {
+      ...{ batch: batch.batch, carry: batch.carry, dropout, recurrentDropout },
+      random: dropout > 0 || recurrentDropout > 0 ? randomFor(this.seed, 2, step) : undefined,
+    });
+    const soft: SoftTargets | undefined = this.teacher?.targets(batch);
+    const loss = applyLoss(forward, this.head, batch.targets, batch.batch, options.loss ?? {}, soft);
+    if (!Number.isFinite(loss)) this.diverged('the loss is no longer a number', loss);
+    forward.tape.backward();
+    const norm = parameters.gradientNorm();
+    if (!Number.isFinite(norm)) this.diverged('the gradient is no longer finite', norm);
+    const state = { step, total: this.total, epoch: this.epoch, plateaus: this.plateaus };
+    const factor = rateFactor(options.schedule ?? { name: 'constant' }, state);
+    this.optimizer.step(factor);
+    backend.release(mark);
+    return { loss, norm, factor };
+  }
+
+  private diverged(message: string, found: number): never {
+    return fail('TRAINING_DIVERGED', message, {
+      place: `epoch ${this.epoch + 1}, step ${this.index + 1}`,
+      found: String(found),
+      hint: 'lower the learning rate or the gradient clipping; the last checkpoint holds good weights',
+    });
+  }
+
+  private addToAverage(): void {
+    const now = this.parameters.snapshot();
+    if (!this.average) {
+      this.average = { values: now, count: 1 };
+      return;
+    }
+    const count = ++this.average.count;
+    for (const [name, values] of this.average.values) {
+      const current = now.get(name)!;
+      for (let i = 0; i < values.length; i++) values[i]! += (current[i]! - values[i]!) / count;
+    }
+  }
+
+  /** What would be saved now. */
+  private current(): Map<string, Float32Array> {
+    return this.average ? copyOf(this.average.values) : this.parameters.snapshot();
+  }
+
+  private async endEpoch(seconds: number): Promise<void> {
+    const { validate, onEvent, schedule } = this.options;
+    const loss = this.lossSum / this.source.perEpoch;
+    const values = this.current();
+    const validation = await validate?.(withValues(this.model, values));
+    const isBest = validation !== undefined && validation < this.bestValidation;
+    if (isBest) {
+      this.bestValidation = validation;
+      this.best = copyOf(values);
+      this.sinceBest = 0;
+    } else if (validation !== undefined) {
+      this.sinceBest++;
+      if (schedule?.name === 'plateau' && this.sinceBest % (schedule.every ?? 1) === 0) this.plateaus++;
+    }
+    onEvent?.({
+      kind: 'epoch',
+      ...{ epoch: this.epoch, loss, best: isBest, seconds },
+      ...(validation === undefined ? {} : { validation }),
+    });
+    this.epoch++;
+    this.index = 0;
+    this.lossSum = 0;
+    await this.checkpoint();
+  }
+
+  private async checkpoint(): Promise<void> {
+    await this.options.onCheckpoint?.({
+      key: this.key,
+      numbers: {
+        ...{ epoch: this.epoch, index: this.index, lossSum: this.lossSum, plateaus: this.plateaus },
+        ...{ sinceBest: this.sinceBest, bestValidation: this.bestValidation, updates: this.optimizer.steps },
+        averaged: this.average?.count ?? 0,
+      },
+      values: this.parameters.snapshot(),
+      moments: this.optimizer.snapshot(),
+      ...(this.best ? { best: this.best } : {}),
+      // The average goes on changing; all else is made anew.
+      ...(this.average ? { average: copyOf(this.average.values) } : {}),
+      states: this.graph.carriedStates(),
+    });
+  }
+
+  private resume({ key, numbers, values, moments, best, average, states }: Checkpoint): void {
+    if (key !== this.key) {
+      fail('STATE_INVALID', 'the checkpoint belongs to another model, data set or setting', {
+        expected: this.key,
+        found: key,
+      });
+    }
+    this.parameters.restore(values);
+    this.optimizer.restore(moments, numbers.updates);
+    this.graph.restoreStates(states);
+    this.epoch = numbers.epoch;
+    this.index = numbers.index;
+    this.lossSum = numbers.lossSum;
+    this.plateaus = numbers.plateaus;
+    this.sinceBest = numbers.sinceBest;
+    this.bestValidation = numbers.bestValidation;
+    this.best = best && new Map(best);
+    this.average = average && { values: copyOf(average), count: numbers.averaged };
+  }
+
+  private result(): TrainResult {
+    return {
+      model: withValues(this.model, this.best ?? this.current()),
+      epochs: this.epoch,
+      steps: this.step,
+      interrupted: this.stopping,
+      ...(Number.isFinite(this.bestValidation) ? { bestValidation: this.bestValidation } : {}),
+      peakBytes: 4 * this.backend.peak,
+    };
+  }
+}
+
+function copyOf(values: ReadonlyMap<string, Float32Array>): Map<string, Float32Array> {
+  return new Map([...values].map(([name, data]) => [name, data.slice()]));
+}
