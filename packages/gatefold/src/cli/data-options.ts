@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { Task } from '../data/index.ts';
-import { wholeNumber } from './numbers.ts';
+import { splitShares, wholeNumber } from './numbers.ts';
 
 export interface DataFlags {
   readonly data?: string;
@@ -11,6 +11,7 @@ export interface DataFlags {
   readonly window?: number;
   readonly vocabulary?: string;
   readonly limit?: number;
+  readonly split?: readonly [number, number];
 }
 
 const dataHelp = `
@@ -23,7 +24,8 @@ Data:
   .txt        the text of a language model; its symbols come from the model or from --vocabulary
   .js, .mjs   default: { name, task, count, inputs: { x: { shape, data } }, targets }, or (split) => the same;
               its evaluate(model) adds metrics of its own: model.run(inputs, { batch }) gives the outputs
-Targets are class numbers or one-hot rows (classify: per example, label: per step), words in a .csv, or values (regress).`;
+Targets are class numbers or one-hot rows (classify: per example, label: per step), words in a .csv, or values (regress).
+Behind a file's name, :train, :valid and :test are parts in the order of the file: --split says how large.`;
 
 /** Adds the options that name data. */
 export function addDataOptions(command: Command, required = false): Command {
@@ -43,6 +45,7 @@ export function addDataOptions(command: Command, required = false): Command {
     .option('--column <name>', 'csv: the column to predict (default the last)')
     .option('--window <rows>', 'csv: rows per example', wholeNumber('--window', { from: 1 }))
     .option('--vocabulary <file>', 'txt: a JSON list of symbols by id')
+    .option('--split <shares>', 'files: shares of :train and :valid, the rest is :test (default 0.8,0.1)', splitShares)
     .option('--limit <symbols>', 'txt: read only so many', wholeNumber('--limit', { from: 2 }))
     .addHelpText('after', dataHelp);
 }

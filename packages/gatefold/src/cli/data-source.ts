@@ -8,19 +8,28 @@ import type { DataFlags } from './data-options.ts';
 export async function dataFor(flags: DataFlags, model: Model, source = flags.data): Promise<Dataset | undefined> {
   refuseIdle(flags);
   if (source === undefined) return undefined;
-  const { task, column, window, vocabulary, limit } = flags;
+  const { task, column, window, vocabulary, limit, split } = flags;
   const options: LoadDataOptions = {
     ...(task ? { task } : {}),
     ...(column ? { target: column } : {}),
     ...(window ? { window } : {}),
     ...(vocabulary ? { vocabulary } : {}),
     ...(limit ? { limit } : {}),
+    ...(split ? { split } : {}),
   };
   return fitToModel(await loadData(source, options, model), model);
 }
 
 /** Options of one kind of file say nothing of another: who gives them expects something. */
 function refuseIdle(flags: DataFlags): void {
+  const sources = [flags.data, flags.calibrate].filter((source) => source !== undefined);
+  if (flags.split && !sources.some((source) => /:(train|valid|test)$/.test(source) && !/\.[cm]?js:/.test(source))) {
+    fail('OPTION_INVALID', 'option "--split" needs data of which it is a part', {
+      place: '--split',
+      expected: 'a file with :train, :valid or :test behind its name',
+      found: sources.join(', ') || 'no data',
+    });
+  }
   for (const [option, extension] of [
     ['column', 'csv'],
     ['window', 'csv'],
@@ -28,10 +37,10 @@ function refuseIdle(flags: DataFlags): void {
     ['limit', 'txt'],
   ] as const) {
     const kind = new RegExp(`\\.${extension}(:\\w+)?$`, 'i');
-    if (flags[option] !== undefined && ![flags.data, flags.calibrate].some((source) => kind.test(source ?? ''))) {
+    if (flags[option] !== undefined && !sources.some((source) => kind.test(source))) {
       fail('OPTION_INVALID', `option "--${option}" is for .${extension} data`, {
         place: `--${option}`,
-        found: [flags.data, flags.calibrate].filter((source) => source !== undefined).join(', ') || 'no data',
+        found: sources.join(', ') || 'no data',
       });
     }
   }

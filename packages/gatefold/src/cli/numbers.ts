@@ -32,6 +32,22 @@ export function wholeNumber(place: string, range: Range = { from: 0 }): (text: s
   return numberOption(place, range, 'a whole number');
 }
 
+/**
+ * Reads `train,valid`: two shares that are at most 1 together.
+ * @throws OPTION_INVALID
+ */
+export function splitShares(text: string): readonly [train: number, valid: number] {
+  const [train, valid, ...more] = text.split(',').map(numberOption('--split', { from: 0, to: 1 }));
+  if (train === undefined || valid === undefined || more.length > 0 || train + valid > 1) {
+    return fail('OPTION_INVALID', 'option "--split" does not fit', {
+      place: '--split',
+      expected: 'two shares that are at most 1 together, such as 0.7,0.15',
+      found: text,
+    });
+  }
+  return [train, valid];
+}
+
 function showRange({ from, above, to }: Range): string {
   if (above !== undefined) return ` above ${above}`;
   if (from !== undefined && to !== undefined) return ` from ${from} to ${to}`;

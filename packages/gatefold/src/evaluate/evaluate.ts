@@ -1,16 +1,9 @@
-import { createSession, type Engine, fail, graphOf, type Model, type Session, type Tensor } from '@gatefold/runtime';
-import { type Batch, batches, type Dataset, fitToModel } from '../data/index.ts';
+import { fail, graphOf, type Model, type Tensor } from '@gatefold/runtime';
+import type { Batch, Dataset } from '../data/index.ts';
 import { MetricSums } from './metrics.ts';
 import { ownMetrics } from './own-metrics.ts';
 import { type Agreement, PairSums } from './pair-sums.ts';
-
-export interface EvaluateOptions {
-  readonly engine?: Engine;
-  /** Examples per call; default by size. */
-  readonly batch?: number;
-  readonly onProgress?: (done: number, total: number) => void;
-  readonly signal?: AbortSignal;
-}
+import { type EvaluateOptions, sweep } from './sweep.ts';
 
 export interface Evaluation {
   readonly task: Dataset['task'];
@@ -27,45 +20,6 @@ function givesProbabilities(model: Model): boolean {
   const { graph } = graphOf(model);
   const value = graph.outputs[0]?.value;
   return graph.nodes.some((node) => node.op === 'softmax' && Object.values(node.outputs).includes(value ?? ''));
-}
-
-/** Steps a call may take together; more only costs memory. */
-const rowsPerCall = 8192;
-
-function batchSize(dataset: Dataset): number {
-  const [first] = Object.values(dataset.inputs);
-  const steps = first!.shape.length > 2 || dataset.task === 'language' ? first!.shape[1]! : 1;
-  return Math.max(1, Math.min(256, Math.floor(rowsPerCall / steps)));
-}
-
-/** Runs all models over the data side by side and hands each batch's first outputs to `see`. */
-async function sweep(
-  models: readonly Model[],
-  dataset: Dataset,
-  { engine, batch, onProgress, signal }: EvaluateOptions,
-  see: (outputs: readonly Tensor[], batch: Batch) => void,
-): Promise<Session[]> {
-  const sessions = models.map((model) => createSession(model, engine ? { engine } : {}));
-  const fitted = models.map((model) => fitToModel(dataset, model));
-  const streams = fitted.map((data) => batches(data, batch ?? batchSize(dataset)));
-  let last = Date.now();
-  for (let done = 0; done < dataset.count; ) {
-    signal?.throwIfAborted();
-    const nexts = streams.map((stream) => stream.next().value!);
-    const outputs = sessions.map((session, i) => {
-      const { inputs, batch: examples } = nexts[i]!;
-      return session.run(inputs, { batch: examples })[session.outputs[0]!.name]!;
-    });
-    see(outputs, nexts[0]!);
-    done += nexts[0]!.batch;
-    onProgress?.(done, dataset.count);
-    // Progress can be shown and an interrupt can arrive only between turns of the event loop.
-    if (Date.now() - last > 50) {
-      await new Promise((resolve) => setTimeout(resolve));
-      last = Date.now();
-    }
-  }
-  return sessions;
 }
 
 function addOutputs(
@@ -129,6 +83,10 @@ export async function evaluateAll(
   for (const [i, session] of sessions.entries()) {
     options.signal?.throwIfAborted();
     const metrics = dataset.targets && dataset.task !== 'custom' ? sums[i]!.result(dataset.task) : {};
+    // Losses and errors are sums over everything the model says: one value that is no number shows in them.
+    if (Number.isNaN(metrics.loss ?? metrics.mse ?? 0) || Number.isNaN(pairs[i]!.result(classes).maxAbsDifference)) {
+      fail('MODEL_VALUE', 'the model gives outputs that are not finite', { place: models[i]!.name });
+    }
     const own = await ownMetrics(dataset, models[i]!.name, session, metrics);
     results.push({
       evaluation: {

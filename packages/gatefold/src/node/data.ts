@@ -11,6 +11,8 @@ export interface LoadDataOptions {
   readonly window?: number;
   readonly vocabulary?: string;
   readonly limit?: number;
+  /** Shares of the examples that are `:train` and `:valid`; the rest is `:test`. */
+  readonly split?: readonly [train: number, valid: number];
 }
 
 /** `path:split`: the split is told from a drive letter or a file by what exists. */
@@ -23,7 +25,7 @@ function splitName(source: string): { path: string; split: string | undefined } 
 /**
  * Reads the data that a command names: a file, or a JavaScript module whose default export is a data set, or a function
  * `(split) => data set`; with `:split` a module's part, or for files `train`, `valid`, `test` as the first 80 %, the next
- * 10 % and the last 10 % of the examples.
+ * 10 % and the last 10 % of the examples, or the shares of `split`.
  * @throws DATA_INVALID, FILE_READ
  */
 export async function loadData(source: string, options: LoadDataOptions, model?: Model): Promise<Dataset> {
@@ -45,7 +47,7 @@ export async function loadData(source: string, options: LoadDataOptions, model?:
     ...(await vocabularyFor(options.vocabulary, model)),
   };
   const whole = datasetFromFile(basename(path), bytes, given);
-  return split === undefined ? whole : part(whole, split);
+  return split === undefined ? whole : part(whole, split, options.split);
 }
 
 async function vocabularyFor(
@@ -69,20 +71,21 @@ function parseList(path: string, text: string): unknown {
   }
 }
 
-const bounds: Readonly<Record<string, readonly [number, number]>> = {
-  train: [0, 0.8],
-  valid: [0.8, 0.9],
-  test: [0.9, 1],
-};
-
 /** A part of the examples; of a single sequence (a text, a recording) a stretch of its steps. */
-function part(dataset: Dataset, split: string): Dataset {
+function part(dataset: Dataset, split: string, [train, valid]: readonly [number, number] = [0.8, 0.1]): Dataset {
+  // Shares are decimal fractions: 0.8 + 0.1 shall be 0.9.
+  const end = Math.round((train + valid) * 1e9) / 1e9;
+  const bounds: Readonly<Record<string, readonly [number, number]>> = {
+    train: [0, train],
+    valid: [train, end],
+    test: [end, 1],
+  };
   const range =
     (Object.hasOwn(bounds, split) ? bounds[split] : undefined) ??
     fail('DATA_INVALID', `there is no split "${split}"`, { expected: Object.keys(bounds).join(', ') });
   const name = `${dataset.name}:${split}`;
   const steps = Object.values(dataset.inputs)[0]?.shape[1] ?? 0;
-  const [from, to] = range.map((share) => Math.floor((dataset.count === 1 ? steps : dataset.count) * share));
+  const [from, to] = range.map((share) => Math.floor((dataset.count === 1 ? steps : dataset.count) * share + 1e-9));
   const cut = dataset.count === 1 ? sliceSteps(dataset, from!, to!) : sliceDataset(dataset, from!, to!);
   if (!cut || from === to) {
     fail('DATA_INVALID', 'the data are too few to be split', { place: name, found: `${dataset.count} examples` });

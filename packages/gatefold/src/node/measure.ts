@@ -58,10 +58,18 @@ export async function measureReport(
     title: options.title,
     environment: environmentOf(options.engine ?? bestEngine()),
     candidates,
-    ...(dataset
-      ? { data: options.dataName ?? `${dataset.name}: ${dataset.count} examples, task ${dataset.task}` }
-      : {}),
+    ...(dataset ? { data: options.dataName ?? `${sizeInWords(dataset)}, task ${dataset.task}` } : {}),
   };
+}
+
+/** What the data are: examples, or the steps of a text or another single sequence. */
+export function sizeInWords({ name, count, inputs, targets, task }: Dataset): string {
+  const timed = [targets, ...Object.values(inputs)].find(
+    (examples, i) => (examples?.shape.length ?? 0) > (i > 0 ? 2 : 1),
+  );
+  const steps = timed?.shape[1];
+  if (count > 1 || steps === undefined) return `${name}: ${count} ${count === 1 ? 'example' : 'examples'}`;
+  return `${name}: ${steps} ${task === 'language' ? 'symbols' : 'steps of one sequence'}`;
 }
 
 function environmentOf(engine: Engine): string {

@@ -1,4 +1,4 @@
-import { createSession, type Model, simd128Engine } from '@gatefold/runtime';
+import { createSession, decode, type Model, simd128Engine } from '@gatefold/runtime';
 import { referenceEngine } from '@gatefold/runtime/reference';
 import { describe, expect, it } from 'vitest';
 import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
@@ -73,12 +73,57 @@ describe('evaluating', () => {
     expect(coded!.versusFirst.meanKl).toBeGreaterThan(0);
   });
 
+  it('takes long sequences in stretches, with the same numbers', async () => {
+    const steps = 20_000;
+    const long = { shape: [1, steps, features], data: randomValues(randomSource(9), steps * features) };
+    const whole = createSession(model).run(long.data).y!.data;
+    const labels = Float32Array.from({ length: steps }, (_, t) => t % 3);
+    const said = labels.map((_, t) => {
+      const row = [...whole.subarray(t * 3, t * 3 + 3)];
+      return row.indexOf(Math.max(...row));
+    });
+    const seen: number[] = [];
+    const [, int8] = await evaluateAll(
+      [model, quantize(model, { bits: 8 }).model],
+      { ...labelled, count: 1, inputs: { x: long }, targets: { shape: [1, steps], data: labels } },
+      { onProgress: (done) => seen.push(done) },
+    );
+    expect(seen).toEqual([8192 / steps, 16_384 / steps, 1]);
+    const coded = createSession(quantize(model, { bits: 8 }).model).run(long.data).y!.data;
+    expect(int8!.versusFirst.maxAbsDifference).toBe(
+      coded.reduce((worst, value, i) => Math.max(worst, Math.abs(value - whole[i]!)), 0),
+    );
+    const { metrics } = await evaluate(model, {
+      ...labelled,
+      count: 1,
+      inputs: { x: long },
+      targets: { shape: [1, steps], data: labels },
+    });
+    expect(metrics).toMatchObject({ total: steps, correct: said.filter((label, t) => label === t % 3).length });
+    const last = { ...labelled, task: 'regress' as const, count: 1, inputs: { x: long } };
+    const one = { shape: [1], data: Float32Array.of(0) };
+    await expect(evaluate(model, { ...last, targets: one })).rejects.toMatchObject({ code: 'DATA_INVALID' });
+  });
+
   it('measures values', async () => {
     const targets = { shape: [count, time, 3], data: y.map((value) => value + 0.5) };
     const { metrics } = await evaluate(model, { ...labelled, task: 'regress', targets });
     expect(metrics.rmse).toBeCloseTo(0.5, 5);
     expect(metrics.mae).toBeCloseTo(0.5, 5);
     expect(metrics.r2).toBeLessThan(1);
+  });
+
+  it('refuses outputs that are not finite, with targets and without', async () => {
+    const weights = Object.fromEntries(
+      Object.entries(model.weights).map(([name, weight]) => {
+        const values = decode(weight).map((value) => (name === 'kernel' ? Math.sign(value) * 3e38 : value + 3));
+        return [name, { ...weight, encoding: { kind: 'dense' as const, type: 'f32' as const, values } }];
+      }),
+    );
+    const wild = { ...withSoftmax(), weights };
+    const { targets: _, ...bare } = labelled;
+    await expect(evaluate(wild, labelled)).rejects.toMatchObject({ code: 'MODEL_VALUE' });
+    await expect(evaluateAll([withSoftmax(), wild], bare)).rejects.toMatchObject({ code: 'MODEL_VALUE' });
   });
 
   it('compares without targets', async () => {

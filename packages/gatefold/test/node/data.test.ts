@@ -75,6 +75,20 @@ describe('splits', () => {
     expect(metrics.correct).toBe(correct);
   });
 
+  it('have the shares they are given', async () => {
+    const path = join(folder, 'many.jsonl');
+    const counts = async (split: readonly [number, number]) => {
+      const parts = ['train', 'valid', 'test'].map((name) => loadData(`${path}:${name}`, { split }, model));
+      return (await Promise.all(parts)).map(({ count }) => count);
+    };
+    expect(await counts([0.5, 0.25])).toEqual([10, 5, 5]);
+    expect(await counts([0.7, 0.2])).toEqual([14, 4, 2]);
+    expect(await counts([0.1, 0.2])).toEqual([2, 4, 14]);
+    await expect(loadData(`${path}:test`, { split: [0.5, 0.5] }, model)).rejects.toMatchObject({
+      code: 'DATA_INVALID',
+    });
+  });
+
   it('are refused where there is nothing to split', async () => {
     await refused(`${write('two.jsonl', rows.slice(0, 2).join('\n'))}:valid`, 'too few');
     await refused(`${join(folder, 'many.jsonl')}:constructor`, 'train, valid, test');

@@ -60,7 +60,7 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
       calibration: await calibrationFor(flags, before.model),
       seed: context.seed,
       signal: context.signal,
-      onProgress: context.progress.update,
+      onProgress: (done, total, what) => context.progress.update(done, total, `compressing ${what}`),
     },
     async ({ pass, changes, warnings, model: made }, index) => {
       const seconds = (performance.now() - start) / 1000;

@@ -2,7 +2,7 @@ import { fail } from '@gatefold/runtime';
 import { evaluate } from '../../evaluate/index.ts';
 import { checkOutput } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
-import { measureReport } from '../../node/measure.ts';
+import { measureReport, sizeInWords } from '../../node/measure.ts';
 import { reportHtml, reportJson, reportText, showMetric } from '../../report/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
@@ -32,7 +32,7 @@ export async function evalModel(
   context.progress.done();
   context.result({ model: path, data: dataset.name, ...result }, () =>
     [
-      `${path} on ${dataset.name}: ${result.examples} examples, ${result.task}, ${result.engine} engine`,
+      `${path} on ${sizeInWords(dataset)}, task ${result.task}, ${result.engine} engine`,
       ...Object.entries(result.metrics).map(([name, value]) => `  ${name.padEnd(14)} ${showMetric(name, value)}`),
     ].join('\n'),
   );
