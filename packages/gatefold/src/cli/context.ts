@@ -17,7 +17,6 @@ export class Context {
   readonly progress: Progress;
   /** Ends long work from outside. */
   readonly signal: AbortSignal;
-  exitCode = 0;
 
   constructor(options: GlobalOptions, signal: AbortSignal) {
     this.options = options;

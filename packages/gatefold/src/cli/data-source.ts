@@ -7,9 +7,19 @@ import type { DataFlags } from './data-options.ts';
 /** The data set that the options name, fitted to the model; undefined without --data. */
 export async function dataFor(flags: DataFlags, model: Model, source = flags.data): Promise<Dataset | undefined> {
   refuseIdle(flags);
-  if (source === undefined) return undefined;
+  return source === undefined ? undefined : fitToModel(await loadData(source, optionsOf(flags), model), model);
+}
+
+/** Data for a model that is yet to be made; a text's symbols are its own unless `vocabulary` or the options say so. */
+export async function dataForNew(flags: DataFlags, source: string, vocabulary?: readonly string[]): Promise<Dataset> {
+  refuseIdle(flags);
+  const known = vocabulary && ({ metadata: { vocabulary } } as unknown as Model);
+  return loadData(source, { ...optionsOf(flags), ownVocabulary: true }, known);
+}
+
+function optionsOf(flags: DataFlags): LoadDataOptions {
   const { task, column, window, vocabulary, limit, split } = flags;
-  const options: LoadDataOptions = {
+  return {
     ...(task ? { task } : {}),
     ...(column ? { target: column } : {}),
     ...(window ? { window } : {}),
@@ -17,7 +27,6 @@ export async function dataFor(flags: DataFlags, model: Model, source = flags.dat
     ...(limit ? { limit } : {}),
     ...(split ? { split } : {}),
   };
-  return fitToModel(await loadData(source, options, model), model);
 }
 
 /** Options of one kind of file say nothing of another: who gives them expects something. */

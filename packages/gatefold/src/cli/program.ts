@@ -5,10 +5,16 @@ import { Context, type GlobalOptions } from './context.ts';
 import { addDataOptions, type DataFlags } from './data-options.ts';
 import { numberOption, wholeNumber } from './numbers.ts';
 import { addQuantizeOptions } from './quantize-options.ts';
+import { addTrainOptions, type TrainFlags } from './train-options.ts';
 
 const exitCodes = `
 Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 unreadable or unsupported input, 4 done but the asked target
 (--max-drop, --max-bytes, --assert) was not reached.`;
+const architectureHelp = `
+Layers of --arch, in order:
+  embedding:WIDTH  lstm:UNITS  gru:UNITS  rnn:UNITS  bilstm:UNITS  bigru:UNITS  conv1d:FILTERS:SIZE  layernorm
+  dense:UNITS[:ACTIVATION]; the last is "dense" alone and takes its width from the data
+  gatefold train --arch "embedding:64 lstm:256 dense" --data text.txt -o model.gatefold`;
 const engineNames = ['reference', 'simd128', 'relaxed'];
 
 /**
@@ -36,7 +42,7 @@ export function buildProgram(signal: AbortSignal): Command {
         'seed of everything random (default 1)',
         wholeNumber('--seed', { from: 0, to: 2 ** 32 - 1 }),
       )
-      .option('--arch <file>', 'architecture JSON for a weights-only file');
+      .option('--arch <what>', 'architecture JSON for a weights-only file; for train, a line of layers');
   const act =
     <F>(load: () => Promise<(context: Context, target: never, flags: F) => Promise<void>>) =>
     async (target: unknown, flags: F & GlobalOptions) => {
@@ -85,6 +91,15 @@ export function buildProgram(signal: AbortSignal): Command {
       `\nPresets:\n${presets.map(({ name = '', description }) => `  ${name.padEnd(11)}${description}`).join('\n')}`,
     )
     .action(act<CompressFlags>(async () => (await import('./commands/compress.ts')).compress));
+  addTrainOptions(addDataOptions(command('finetune <model>', 'goes on training a model on data'), true), 3).action(
+    act<DataFlags & TrainFlags & { output: string }>(async () => (await import('./commands/train.ts')).finetune),
+  );
+  addTrainOptions(addDataOptions(command('train', 'trains a new model on data'), true), 10)
+    .addHelpText('after', architectureHelp)
+    .action(async (flags: DataFlags & TrainFlags & GlobalOptions & { output: string }) => {
+      const { trainNew } = await import('./commands/train.ts');
+      await act<typeof flags>(async () => (context, _, given) => trainNew(context, given))(undefined, flags);
+    });
   command('bench <models...>', 'times models in turns: µs per step, cold start')
     .addOption(engine())
     .option('--rate <hz>', 'steps per second of the signal, for × real time', numberOption('--rate', { above: 0 }))

@@ -16,11 +16,16 @@ const matrixRoles = ['W', 'U', 'R', 'kernel', 'table'] as const;
 /** Every weight of the model that is a matrix, once per weight (first use), in graph order. */
 export function matricesOf(model: Model): Place[] {
   const seen = new Set<string>();
-  return usesOf(model).flatMap(({ node, role, weight }) => {
-    if (seen.has(weight) || !(matrixRoles as readonly string[]).includes(role)) return [];
-    seen.add(weight);
-    return [{ node, role, weight, gates: gatesOf(node, role) }];
+  return usesOf(model).flatMap((use) => {
+    if (seen.has(use.weight) || !(matrixRoles as readonly string[]).includes(use.role)) return [];
+    seen.add(use.weight);
+    return [placeOf(use)];
   });
+}
+
+/** A use of a weight as a place. */
+export function placeOf({ node, role, weight }: { node: Node; role: string; weight: string }): Place {
+  return { node, role, weight, gates: gatesOf(node, role) };
 }
 
 /** What an address selects of a place: all of it, some gates, or nothing. */

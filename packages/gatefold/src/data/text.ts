@@ -8,8 +8,13 @@ import { checkDataset, type Dataset } from './dataset.ts';
 export function fromText(
   name: string,
   text: string,
-  { vocabulary, limit = Number.POSITIVE_INFINITY }: { vocabulary?: readonly string[]; limit?: number },
+  {
+    vocabulary: given,
+    ownVocabulary = false,
+    limit = Number.POSITIVE_INFINITY,
+  }: { vocabulary?: readonly string[]; ownVocabulary?: boolean; limit?: number },
 ): Dataset {
+  const vocabulary = given ?? (ownVocabulary ? [...new Set(text)].sort() : undefined);
   if (!vocabulary) {
     fail('DATA_INVALID', 'a text needs the vocabulary of its model', {
       place: name,

@@ -11,6 +11,8 @@ export interface LoadDataOptions {
   readonly window?: number;
   readonly vocabulary?: string;
   readonly limit?: number;
+  /** For a text without a vocabulary: its own characters. */
+  readonly ownVocabulary?: boolean;
   /** Shares of the examples that are `:train` and `:valid`; the rest is `:test`. */
   readonly split?: readonly [train: number, valid: number];
 }
@@ -44,6 +46,7 @@ export async function loadData(source: string, options: LoadDataOptions, model?:
     ...(options.target ? { target: options.target } : {}),
     ...(options.window ? { window: options.window } : {}),
     ...(options.limit ? { limit: options.limit } : {}),
+    ...(options.ownVocabulary ? { ownVocabulary: true } : {}),
     ...(await vocabularyFor(options.vocabulary, model)),
   };
   const whole = datasetFromFile(basename(path), bytes, given);

@@ -1,3 +1,4 @@
 export { modelFor } from './architecture.ts';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+export { holdOut } from './hold-out.ts';
 export { type TrainEvent, type TrainOptions, type TrainResult, train } from './trainer.ts';

@@ -1,0 +1,205 @@
+import { existsSync } from 'node:fs';
+import { appendFile, rm } from 'node:fs/promises';
+import { fail, type Model, usesOf, validate } from '@gatefold/runtime';
+import { match, placeOf, requireMatch } from '../../compress/address.ts';
+import { type Dataset, fitToModel } from '../../data/index.ts';
+import { evaluate, mainMetric } from '../../evaluate/index.ts';
+import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
+import { loadModel } from '../../node/load.ts';
+import { showBytes, showMetric } from '../../report/index.ts';
+import {
+  holdOut,
+  modelFor,
+  readCheckpoint,
+  type TrainEvent,
+  type TrainOptions,
+  type TrainResult,
+  train,
+  writeCheckpoint,
+} from '../../train/index.ts';
+import type { Context } from '../context.ts';
+import type { DataFlags } from '../data-options.ts';
+import { dataFor, dataForNew } from '../data-source.ts';
+import type { TrainFlags } from '../train-options.ts';
+import { checkTarget, saveModel } from './convert.ts';
+
+type Flags = DataFlags & TrainFlags & { readonly output: string; readonly arch?: string };
+
+interface Prepared {
+  readonly model: Model;
+  readonly data: Dataset;
+  readonly valid: Dataset;
+  /** The file the model came from. */
+  readonly source?: Uint8Array;
+  readonly epochs: number;
+}
+
+/** A new model from data. */
+export async function trainNew(context: Context, flags: Flags): Promise<void> {
+  checkTarget(context, flags.output);
+  if (!flags.arch) {
+    fail('OPTION_INVALID', 'say which layers the model shall have', {
+      place: '--arch',
+      expected: 'for instance --arch "lstm:128 dense"',
+    });
+  }
+  const whole = await dataForNew(flags, flags.data!);
+  const model = modelFor(flags.arch, whole, context.seed);
+  const judge = flags.valid === undefined ? undefined : await dataForNew(flags, flags.valid, whole.classes);
+  await run(context, flags, { model, ...parted(context, flags, whole, judge), epochs: flags.epochs ?? 10 });
+}
+
+/** A model that was trained before goes on learning. */
+export async function finetune(context: Context, path: string, flags: Flags): Promise<void> {
+  checkTarget(context, flags.output);
+  const { model, source } = await loadModel(path, flags.arch);
+  const whole = (await dataFor(flags, model))!;
+  const judge = await dataFor(flags, model, flags.valid);
+  await run(context, flags, { model, source, ...parted(context, flags, whole, judge), epochs: flags.epochs ?? 3 });
+}
+
+function parted(
+  context: Context,
+  { holdOut: share = 0.1 }: TrainFlags,
+  whole: Dataset,
+  judge: Dataset | undefined,
+): { data: Dataset; valid: Dataset } {
+  if (judge) return { data: whole, valid: judge };
+  const { train: data, valid } = holdOut(whole, share, context.seed);
+  context.note(`no --valid: ${(share * 100).toFixed(0)} % of ${whole.name} is held out to judge with`);
+  return { data, valid };
+}
+
+async function run(context: Context, flags: Flags, prepared: Prepared): Promise<void> {
+  const { model, valid } = prepared;
+  const checkpoint = flags.checkpoint ?? `${flags.output}.checkpoint`;
+  if (flags.resume && !existsSync(checkpoint)) {
+    fail('FILE_READ', 'there is no checkpoint to go on from', { place: checkpoint });
+  }
+  if (!flags.resume) checkOutput(checkpoint, context.force);
+  const judged = fitToModel(valid, model);
+  const { name, better } = mainMetric(judged.task);
+  const judge = async (candidate: Model) => (await evaluate(candidate, judged)).metrics[name]!;
+  const before = prepared.source ? await judge(model) : undefined;
+  const epochsSeen: Record<string, unknown>[] = [];
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  let log = Promise.resolve();
+  let result: TrainResult;
+  try {
+    result = await train(model, prepared.data, {
+      ...(await optionsOf(flags, prepared, context.seed)),
+      ...(flags.resume ? { resume: readCheckpoint(await readBytes(checkpoint)) } : {}),
+      signal: AbortSignal.any([context.signal, stop.signal]),
+      validate: async (candidate) => (better === 'less' ? 1 : -1) * (await judge(candidate)),
+      onCheckpoint: (made) => writeBytes(checkpoint, writeCheckpoint(made), true),
+      onEvent: (event) => {
+        const line = describe(event, name, better);
+        if (flags.log) log = log.then(() => appendFile(flags.log!, `${JSON.stringify(line)}\n`));
+        if (event.kind === 'epoch') {
+          epochsSeen.push(line);
+          context.note(epochLine(event, prepared.epochs, name, Number(line[name])));
+        } else {
+          context.progress.update(event.step, event.total, `training, loss ${event.loss.toFixed(4)}`);
+        }
+      },
+    });
+    await log;
+  } finally {
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
+    context.progress.done();
+  }
+  if (result.interrupted) {
+    context.note(`Interrupted. Nothing is lost: the same command with --resume goes on from ${checkpoint}`);
+    process.exitCode = 130;
+    if (context.options.json)
+      context.result({ interrupted: true, checkpoint, steps: result.steps, epochs: epochsSeen }, '');
+    return;
+  }
+  const bytes = await saveModel(
+    context,
+    flags.output,
+    validate(result.model),
+    prepared.source ? { source: prepared.source } : {},
+  );
+  await rm(checkpoint, { force: true });
+  const { metrics } = await evaluate((await loadModel(flags.output)).model, judged, { signal: context.signal });
+  context.result(
+    {
+      output: flags.output,
+      ...{ bytes, steps: result.steps, peakBytes: result.peakBytes, epochs: epochsSeen, metrics },
+      ...(before === undefined ? {} : { before: { [name]: before } }),
+    },
+    () =>
+      [
+        `${flags.output}: ${showBytes(bytes)}, ${result.steps} steps, on ${judged.name}:`,
+        ...Object.entries(metrics).map(([key, value]) => `  ${key.padEnd(14)} ${showMetric(key, value)}`),
+        ...(before === undefined ? [] : [`  ${name} before: ${showMetric(name, before)}`]),
+      ].join('\n'),
+  );
+}
+
+async function optionsOf(flags: Flags, { model, epochs }: Prepared, seed: number): Promise<TrainOptions> {
+  const { optimizer = 'adam', rate, momentum, decay, clip = 1, schedule = 'cosine', warmup } = flags;
+  const given = <K extends string>(name: K, value: number | undefined) =>
+    (value === undefined ? {} : { [name]: value }) as Partial<Record<K, number>>;
+  return {
+    epochs,
+    seed,
+    ...given('batch', flags.batch),
+    ...given('window', flags.bptt),
+    ...given('dropout', flags.dropout),
+    ...given('recurrentDropout', flags.recurrentDropout),
+    ...given('patience', flags.patience),
+    ...given('averageFrom', flags.averageFrom === undefined ? undefined : flags.averageFrom - 1),
+    checkpointEvery: 500,
+    optimizer: {
+      ...{ name: optimizer, clipNorm: clip },
+      ...{ ...given('rate', rate), ...given('momentum', momentum), ...given('decay', decay) },
+    },
+    schedule: { name: schedule, ...given('warmup', warmup) },
+    loss: { ...(flags.loss ? { kind: flags.loss } : {}), ...given('smoothing', flags.smoothing) },
+    ...(flags.freeze ? { trained: trainedWithout(model, flags.freeze) } : {}),
+    ...(flags.teacher
+      ? {
+          teacher: {
+            model: (await loadModel(flags.teacher)).model,
+            ...given('share', flags.teacherShare),
+            ...given('temperature', flags.temperature),
+          },
+        }
+      : {}),
+  };
+}
+
+/** Which weights are trained where some are frozen. @throws TARGET_EMPTY */
+function trainedWithout(model: Model, frozen: readonly string[]): (name: string) => boolean {
+  const places = usesOf(model).map(placeOf);
+  for (const address of frozen) requireMatch(address, places);
+  const names = new Set(
+    places.filter((place) => frozen.some((address) => match(address, place) === 'all')).map(({ weight }) => weight),
+  );
+  return (name) => !names.has(name);
+}
+
+/** An event as the log holds it: validation under its metric's name. */
+function describe(event: TrainEvent, metric: string, better: 'more' | 'less'): Record<string, unknown> {
+  if (event.kind === 'step') return { ...event };
+  const { validation, ...rest } = event;
+  return validation === undefined
+    ? rest
+    : { ...rest, epoch: rest.epoch + 1, [metric]: better === 'less' ? validation : -validation };
+}
+
+function epochLine(
+  { epoch, loss, best, seconds }: Extract<TrainEvent, { kind: 'epoch' }>,
+  epochs: number,
+  metric: string,
+  value: number,
+): string {
+  const mark = best ? '  best so far' : '';
+  return `epoch ${epoch + 1} of ${epochs}: loss ${loss.toFixed(4)}, ${metric} ${showMetric(metric, value)}, ${seconds.toFixed(1)} s${mark}`;
+}
