@@ -136,7 +136,7 @@ function checkGoals(
   if (maxBytes !== undefined && after.bytes > maxBytes) {
     fail('GOAL_MISSED', 'the file is larger than asked', {
       place: '--max-bytes',
-      expected: `at most ${maxBytes}`,
+      expected: `at most ${maxBytes} bytes`,
       found: `${after.bytes}`,
     });
   }
