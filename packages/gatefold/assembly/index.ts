@@ -1,5 +1,6 @@
 // The training kernels. Addresses and steps are bytes; nothing is allocated here: the memory is laid out by src/train.
 
+export { codeRows, fakeQuantize, fakeQuantizeGradient } from './codes';
 export { gruBackward, gruForward, lstmBackward, lstmForward } from './cells';
 export {
   binary,

@@ -7,7 +7,7 @@ import { lanesBefore, maxLanes } from './rows';
 const TWO_TO_MINUS_100: f32 = 7.888609052210118e-31;
 
 /** max |x|, NaN not counted. */
-function largest(x: usize, n: i32): f32 {
+export function largest(x: usize, n: i32): f32 {
   let m = splat(0);
   let i = 4;
   for (; i <= n; i += 4, x += 16) m = f32x4.pmax(m, f32x4.abs(v128.load(x)));

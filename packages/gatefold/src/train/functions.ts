@@ -1,5 +1,5 @@
 import type { Activation } from '@gatefold/runtime';
-import { type BinaryFunction, colsOf, type Matrix, rowsOf } from './backend/types.ts';
+import { type BinaryFunction, colsOf, type Matrix, type OperandCodes, rowsOf } from './backend/types.ts';
 import type { Tape, Var } from './tape.ts';
 
 // Differentiable functions of variables. Each computes at once and records its way back.
@@ -19,11 +19,12 @@ function sameShape(tape: Tape, a: Var, ...others: readonly Var[]): Var {
  */
 export function linear(
   tape: Tape,
-  x: Var,
+  given: Var,
   W: Var,
   { bias, add, inPlace = false }: { bias?: Var | undefined; add?: Var; inPlace?: boolean } = {},
 ): Var {
   const { backend } = tape;
+  const x = coded(tape, given, W.operand);
   const made = tape.result(x.value.rows, W.value.rows, x, W, ...(bias ? [bias] : []), ...(add ? [add] : []));
   const y = inPlace ? { ...made, gradient: () => made.value } : made;
   if (add) backend.scaled(1, add.value, y.value, false);
@@ -37,6 +38,14 @@ export function linear(
     if (W.tracked) backend.gemm(dy, true, x.value, false, W.gradient(), true);
     if (bias?.tracked) backend.sumRows(dy, undefined, bias.gradient());
   });
+}
+
+/** x as its codes say; the gradient passes as if nothing had been rounded. */
+export function coded(tape: Tape, x: Var, codes: OperandCodes | undefined): Var {
+  if (!codes) return x;
+  const y = sameShape(tape, x);
+  tape.backend.codeRows(x.value, codes, y.value);
+  return tape.record(y, () => tape.backend.scaled(1, y.gradient(), x.gradient(), true));
 }
 
 export function apply(tape: Tape, f: Activation, x: Var): Var {

@@ -1,42 +1,62 @@
-import { decode, denseWeight, fail, type Model, type Weight } from '@gatefold/runtime';
+import { decode, denseWeight, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
 import type { Backend, Matrix } from './backend/types.ts';
+import { CodedWeight } from './coded.ts';
 import type { Var } from './tape.ts';
 
-/** A trained weight: its values and their gradient, [rows, columns] as the runtime holds it; vectors are one row. */
+/** Something that the optimizer changes, and its gradient: matrices [rows, columns] as the runtime holds them, vectors in one row. */
 export interface Parameter {
   readonly name: string;
   readonly shape: readonly number[];
   readonly value: Matrix;
   readonly gradient: Matrix;
-  readonly variable: Var;
+}
+
+export interface ParameterOptions {
+  /** Which weights change; default all. */
+  readonly which?: ((name: string) => boolean) | 'none';
+  /** The same model with the encodings that it shall be saved in: its coded weights are trained as they will be executed. */
+  readonly coded?: Model;
 }
 
 /** The weights of a model in a backend, those that are trained with their gradients. */
 export class Parameters {
-  /** In the order of the model. */
+  /** In the order of the model; steps of codes follow their weight. */
   readonly trained: readonly Parameter[];
   private readonly backend: Backend;
+  private readonly model: Model;
   private readonly variables = new Map<string, Var>();
+  private readonly chains: CodedWeight[] = [];
 
-  /** `which` tells which weights change. @throws TARGET_EMPTY where none does, though some should */
-  constructor(backend: Backend, model: Model, which: ((name: string) => boolean) | 'none' = () => true) {
+  /** @throws TARGET_EMPTY where no weight is left to be trained; MODEL_UNSUPPORTED for codes that cannot be */
+  constructor(backend: Backend, model: Model, { which = () => true, coded }: ParameterOptions = {}) {
     this.backend = backend;
+    this.model = coded ?? model;
     const trained: Parameter[] = [];
     for (const [name, weight] of Object.entries(model.weights)) {
       const [rows, cols] = matrixShape(weight.shape);
       const value = backend.alloc(rows, cols);
       backend.write(value, decode(weight));
       if (which === 'none' || !which(name)) {
+        if (coded) backend.write(value, decode(coded.weights[name]!));
         this.variables.set(name, { value, tracked: false, gradient: () => value });
         continue;
       }
       const gradient = backend.alloc(rows, cols);
-      const variable = { value, tracked: true, gradient: () => gradient };
-      this.variables.set(name, variable);
-      trained.push({ name, shape: weight.shape, value, gradient, variable });
+      const parameter = { name, shape: weight.shape, value, gradient };
+      trained.push(parameter);
+      const target = coded?.weights[name];
+      if (target && target.encoding.kind !== 'dense') {
+        const chain = new CodedWeight(backend, parameter, target);
+        this.chains.push(chain);
+        trained.push(chain.step);
+        this.variables.set(name, chain.variable);
+      } else {
+        this.variables.set(name, { value, tracked: true, gradient: () => gradient });
+      }
     }
-    if (trained.length === 0 && which !== 'none')
+    if (trained.length === 0 && which !== 'none') {
       fail('TARGET_EMPTY', 'no weight is left to be trained', { place: model.name });
+    }
     this.trained = trained;
   }
 
@@ -44,8 +64,15 @@ export class Parameters {
     return this.variables.get(name)!;
   }
 
-  clearGradients(): void {
+  /** Before a batch: zero gradients, and coded weights as their codes now stand. */
+  prepare(): void {
     for (const { gradient } of this.trained) this.backend.fill(gradient, 0);
+    for (const chain of this.chains) chain.prepare();
+  }
+
+  /** After the way back: gradients go on through the codes. */
+  finish(): void {
+    for (const chain of this.chains) chain.finish();
   }
 
   /** The square root of the sum of all squared gradients. */
@@ -61,13 +88,24 @@ export class Parameters {
   restore(values: ReadonlyMap<string, ArrayLike<number>>): void {
     for (const { name, value } of this.trained) this.backend.write(value, values.get(name)!);
   }
+
+  /** The model with these values: coded where it is coded, else in its float type. */
+  bake(values: ReadonlyMap<string, Float32Array>): Model {
+    const weights: Record<string, Weight> = { ...this.model.weights };
+    const chains = new Map(this.chains.map((chain) => [chain.name, chain]));
+    for (const [name, data] of values) {
+      const chain = chains.get(name);
+      const before = this.model.weights[name];
+      if (chain) weights[name] = chain.bake(data, values.get(chain.step.name)!);
+      else if (before) weights[name] = denseOf(before, data);
+    }
+    return { ...this.model, weights };
+  }
 }
 
-/** The model with other values; trained weights become float32. */
-export function withValues(model: Model, values: ReadonlyMap<string, Float32Array>): Model {
-  const weights: Record<string, Weight> = { ...model.weights };
-  for (const [name, data] of values) weights[name] = denseWeight(model.weights[name]!.shape, data);
-  return { ...model, weights };
+function denseOf({ shape, encoding }: Weight, data: Float32Array): Weight {
+  if (encoding.kind !== 'dense' || encoding.type === 'f32') return denseWeight(shape, data);
+  return { ...denseWeight(shape, data), encoding: { ...encoding, values: roundTo('f16', data.slice()) } };
 }
 
 function matrixShape(shape: readonly number[]): [number, number] {

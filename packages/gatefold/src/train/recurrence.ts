@@ -1,6 +1,6 @@
 import type { Activation, Cell, CellOptions, StepOps } from '@gatefold/runtime';
 import { type Matrix, rowsOf } from './backend/types.ts';
-import { add, apply, columns, linear, multiply, scaleColumns, scaleRows } from './functions.ts';
+import { add, apply, coded, columns, linear, multiply, scaleColumns, scaleRows } from './functions.ts';
 import type { Tape, Var } from './tape.ts';
 
 /** A recurrent layer over `steps` × `batch` rows, step by step; results in the order of the input. */
@@ -87,7 +87,8 @@ class TapeOps implements StepOps<Var> {
     const gated = all.value.rows === units * gates;
     const from = gated ? first * units : 0;
     const rows = gated ? (count ?? gates) * units : all.value.rows;
-    const v = role === 'U' && recurrentDropout ? multiply(tape, given, tape.constant(recurrentDropout)) : given;
+    const kept = role === 'U' && recurrentDropout ? multiply(tape, given, tape.constant(recurrentDropout)) : given;
+    const v = coded(tape, kept, all.operand);
     // The weight's own gradient waits until all steps are back: see `composed`.
     const W = tape.constant(rowsOf(all.value, from, rows));
     const shift = bias === undefined ? undefined : this.layer.weights(bias);
@@ -187,11 +188,12 @@ function stack(tape: Tape, parts: readonly Var[], batch: number): Var {
   });
 }
 
-/** h as it enters the recurrent product. */
-function dropped(tape: Tape, { recurrentDropout }: Recurrence, h: Matrix): Matrix {
-  if (!recurrentDropout) return h;
-  const out = tape.backend.alloc(h.rows, h.cols);
-  tape.backend.binary('multiply', h, recurrentDropout, out, false);
+/** h as it enters the recurrent product: dropped out and coded where that is asked for. */
+function entering({ backend }: Tape, { recurrentDropout }: Recurrence, h: Matrix, { operand }: Var): Matrix {
+  if (!recurrentDropout && !operand) return h;
+  const out = backend.alloc(h.rows, h.cols);
+  if (recurrentDropout) backend.binary('multiply', h, recurrentDropout, out, false);
+  if (operand) backend.codeRows(recurrentDropout ? out : h, operand, out);
   return out;
 }
 
@@ -214,7 +216,7 @@ function lstm(tape: Tape, pre: Var, layer: Recurrence): RecurrenceResult {
   taken.forEach((t, i) => {
     const before = taken[i - 1];
     const z = at(pre.value, t);
-    const v = dropped(tape, layer, before === undefined ? h0.value : at(y.value, before));
+    const v = entering(tape, layer, before === undefined ? h0.value : at(y.value, before), U);
     inputs[i] = v;
     backend.gemm(v, false, U.value, true, z, true);
     backend.lstmForward(z, before === undefined ? c0.value : at(c, before), at(c, t), at(y.value, t));
@@ -276,7 +278,7 @@ function gru(tape: Tape, pre: Var, layer: Recurrence): RecurrenceResult {
   taken.forEach((t, i) => {
     const before = taken[i - 1];
     const h = before === undefined ? h0.value : at(y.value, before);
-    const v = dropped(tape, layer, h);
+    const v = entering(tape, layer, h, U);
     inputs[i] = v;
     if (bR) backend.scaled(1, { ...bR.value, rows: batch, stride: 0 }, at(u, t), false);
     backend.gemm(v, false, U.value, true, at(u, t), bR !== undefined);

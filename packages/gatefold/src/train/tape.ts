@@ -1,4 +1,4 @@
-import type { Backend, Matrix } from './backend/types.ts';
+import type { Backend, Matrix, OperandCodes } from './backend/types.ts';
 import { rowsOf } from './backend/types.ts';
 
 /** A matrix that takes part in differentiation. */
@@ -8,6 +8,8 @@ export interface Var {
   readonly tracked: boolean;
   /** ∂L/∂value, zero until something adds to it. @internal */
   readonly gradient: () => Matrix;
+  /** For weights: how the other factor of their products is coded. */
+  readonly operand?: OperandCodes;
 }
 
 /** The values that one place of a scan's body has at all steps, in one piece: so that products over all steps are one. */
@@ -70,7 +72,13 @@ export class Tape {
 
   /** A part of a variable: `pick` takes it out of the value, and out of the gradient. */
   view(of: Var, pick: (m: Matrix) => Matrix): Var {
-    return { value: pick(of.value), tracked: of.tracked, gradient: () => pick(of.gradient()) };
+    const { operand } = of;
+    return {
+      value: pick(of.value),
+      tracked: of.tracked,
+      gradient: () => pick(of.gradient()),
+      ...(operand ? { operand } : {}),
+    };
   }
 
   private zeros(rows: number, cols: number): Matrix {

@@ -25,7 +25,7 @@ export class Teacher {
 
   constructor(backend: Backend, { model, share = 0.5, temperature = 2 }: TeacherOptions, task: Task) {
     this.backend = backend;
-    this.parameters = new Parameters(backend, model, 'none');
+    this.parameters = new Parameters(backend, model, { which: 'none' });
     this.graph = new TrainGraph(model, headOf(model, task, {}).value);
     this.share = share;
     this.temperature = temperature;

@@ -7,7 +7,7 @@ import { type Checkpoint, checkpointKey } from './checkpoint.ts';
 import { TrainGraph } from './graph.ts';
 import { applyLoss, type Head, headOf, type LossOptions, type SoftTargets } from './losses.ts';
 import { Optimizer, type OptimizerOptions } from './optimizer.ts';
-import { Parameters, withValues } from './parameters.ts';
+import { Parameters } from './parameters.ts';
 import { randomFor } from './random.ts';
 import { rateFactor, type ScheduleOptions } from './schedule.ts';
 import { Teacher, type TeacherOptions } from './teacher.ts';
@@ -32,6 +32,8 @@ export interface TrainOptions {
   readonly patience?: number;
   /** Which weights change; default all. */
   readonly trained?: (name: string) => boolean;
+  /** The model as it shall be saved: weights that are coded there are trained as their codes (quantization-aware training). */
+  readonly coded?: Model;
   /** Soft targets from another model. */
   readonly teacher?: TeacherOptions;
   /** Judges the model as it would be saved; smaller is better. The best one is kept. */
@@ -87,7 +89,6 @@ export async function train(model: Model, dataset: Dataset, options: TrainOption
 }
 
 class Run {
-  private readonly model: Model;
   private readonly options: TrainOptions;
   private readonly backend: Backend;
   private readonly parameters: Parameters;
@@ -110,11 +111,13 @@ class Run {
 
   constructor(model: Model, dataset: Dataset, options: TrainOptions) {
     const { batch = 32, window = 64, seed = 1, loss = {} } = options;
-    this.model = model;
     this.options = options;
     this.seed = seed;
     this.backend = options.backend ?? new WasmBackend();
-    this.parameters = new Parameters(this.backend, model, options.trained);
+    this.parameters = new Parameters(this.backend, model, {
+      ...(options.trained ? { which: options.trained } : {}),
+      ...(options.coded ? { coded: options.coded } : {}),
+    });
     this.optimizer = new Optimizer(this.backend, this.parameters, options.optimizer ?? { name: 'adam' });
     this.head = headOf(model, dataset.task, loss);
     this.graph = new TrainGraph(model, this.head.value);
@@ -180,7 +183,7 @@ class Run {
     const { dropout = 0, recurrentDropout = 0 } = options;
     const mark = backend.mark();
     if (batch.first) graph.reset();
-    parameters.clearGradients();
+    parameters.prepare();
     const forward = graph.forward(backend, parameters, batch.inputs, {
       ...{ batch: batch.batch, carry: batch.carry, dropout, recurrentDropout },
       random: dropout > 0 || recurrentDropout > 0 ? randomFor(this.seed, 2, step) : undefined,
@@ -189,6 +192,7 @@ class Run {
     const loss = applyLoss(forward, this.head, batch.targets, batch.batch, options.loss ?? {}, soft);
     if (!Number.isFinite(loss)) this.diverged('the loss is no longer a number', loss);
     forward.tape.backward();
+    parameters.finish();
     const norm = parameters.gradientNorm();
     if (!Number.isFinite(norm)) this.diverged('the gradient is no longer finite', norm);
     const state = { step, total: this.total, epoch: this.epoch, plateaus: this.plateaus };
@@ -228,7 +232,7 @@ class Run {
     const { validate, onEvent, schedule } = this.options;
     const loss = this.lossSum / this.source.perEpoch;
     const values = this.current();
-    const validation = await validate?.(withValues(this.model, values));
+    const validation = await validate?.(this.parameters.bake(values));
     const isBest = validation !== undefined && validation < this.bestValidation;
     if (isBest) {
       this.bestValidation = validation;
@@ -288,7 +292,7 @@ class Run {
 
   private result(): TrainResult {
     return {
-      model: withValues(this.model, this.best ?? this.current()),
+      model: this.parameters.bake(this.best ?? this.current()),
       epochs: this.epoch,
       steps: this.step,
       interrupted: this.stopping,

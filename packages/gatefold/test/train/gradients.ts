@@ -5,6 +5,7 @@ import { TrainGraph } from '../../src/train/graph.ts';
 import { Parameters } from '../../src/train/parameters.ts';
 
 export interface Case {
+  readonly coded?: Model;
   readonly model: Model;
   readonly batch: number;
   readonly inputs: Readonly<Record<string, Float32Array>>;
@@ -13,13 +14,13 @@ export interface Case {
 /** Σ (output − target)²·weight over all outputs, with its gradient for every weight. */
 export function lossAndGradients(
   backend: Backend,
-  { model, batch, inputs }: Case,
+  { model, batch, inputs, coded }: Case,
   change: (parameters: Parameters) => void = () => {},
 ): { loss: number; gradients: Map<string, ArrayLike<number>> } {
   const mark = backend.mark();
-  const parameters = new Parameters(backend, model);
+  const parameters = new Parameters(backend, model, coded ? { coded } : {});
   change(parameters);
-  parameters.clearGradients();
+  parameters.prepare();
   const { tape, output } = new TrainGraph(model).forward(backend, parameters, inputs, { batch });
   const { rows, cols } = output.v.value;
   const random = randomSource(99);
@@ -32,6 +33,7 @@ export function lossAndGradients(
   );
   const loss = backend.elementLoss('squared', 1, output.v.value, targets, weights, output.v.gradient());
   tape.backward();
+  parameters.finish();
   const gradients = new Map(parameters.trained.map(({ name, gradient }) => [name, backend.read(gradient)]));
   backend.release(mark);
   return { loss, gradients };

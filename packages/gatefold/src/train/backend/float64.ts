@@ -1,7 +1,17 @@
 import type { Activation } from '@gatefold/runtime';
 import { derivative64, functions64 } from '../functions64.ts';
 import { Arena } from './arena.ts';
-import type { AdamStep, Backend, BinaryFunction, ElementLoss, Matrix, NormalizationKind, SgdStep } from './types.ts';
+import type {
+  AdamStep,
+  Backend,
+  BinaryFunction,
+  ElementLoss,
+  Matrix,
+  NormalizationKind,
+  OperandCodes,
+  SgdStep,
+  WeightCodes,
+} from './types.ts';
 
 const binaries: Record<BinaryFunction, (a: number, b: number) => number> = {
   add: (a, b) => a + b,
@@ -13,6 +23,8 @@ const binaries: Record<BinaryFunction, (a: number, b: number) => number> = {
   atLeast: (a, b) => (a >= b ? 1 : 0),
 };
 
+/** Half to even. */
+const roundEven = (v: number) => v + 6755399441055744 - 6755399441055744;
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 /** The backend as it is defined, in float64 and without haste. */
@@ -296,6 +308,48 @@ export class Float64Backend implements Backend {
       return this.get(weights, r, 0) * slope;
     });
     return loss;
+  }
+
+  fakeQuantize(w: Matrix, { scales, rowsPerGroup, low, high }: WeightCodes, y: Matrix): void {
+    this.each(y, (r, c) => {
+      const scale = this.get(scales, 0, Math.floor(r / rowsPerGroup));
+      return scale * roundEven(Math.min(Math.max(this.get(w, r, c) / scale, low), high));
+    });
+  }
+
+  fakeQuantizeGradient(
+    w: Matrix,
+    { scales, rowsPerGroup, low, high }: WeightCodes,
+    dy: Matrix,
+    dw: Matrix,
+    dt: Matrix,
+  ): void {
+    for (let r = 0; r < w.rows; r++) {
+      const group = Math.floor(r / rowsPerGroup);
+      const scale = this.get(scales, 0, group);
+      for (let c = 0; c < w.cols; c++) {
+        const v = this.get(w, r, c) / scale;
+        const inside = v > low && v < high;
+        const step = inside ? roundEven(v) - v : Math.min(Math.max(v, low), high);
+        this.memory[dt.at + group]! += this.get(dy, r, c) * step * scale;
+        if (inside) this.memory[dw.at + r * dw.stride + c]! += this.get(dy, r, c);
+      }
+    }
+  }
+
+  codeRows(x: Matrix, { lowest, highest, limit, scale }: OperandCodes, y: Matrix): void {
+    for (let r = 0; r < x.rows; r++) {
+      let s = scale;
+      if (scale === 0) {
+        let m = 0;
+        for (let c = 0; c < x.cols; c++) m = Math.max(m, Math.abs(this.get(x, r, c)));
+        s = m / limit;
+      }
+      for (let c = 0; c < x.cols; c++) {
+        const v = s === 0 ? 0 : this.get(x, r, c) / s;
+        this.memory[y.at + r * y.stride + c] = s * roundEven(Math.min(Math.max(v, lowest), highest));
+      }
+    }
   }
 
   adam(w: Matrix, g: Matrix, m: Matrix, v: Matrix, s: AdamStep): void {

@@ -12,6 +12,22 @@ export type BinaryFunction = 'add' | 'subtract' | 'multiply' | 'divide' | 'maxim
 export type NormalizationKind = 'layer' | 'rms' | 'unit';
 export type ElementLoss = 'squared' | 'absolute' | 'huber' | 'logistic';
 
+/** Codes of `bits` bits with a sign; one scale for `rowsPerGroup` rows. */
+export interface WeightCodes {
+  readonly scales: Matrix;
+  readonly rowsPerGroup: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** Codes of operands from `lowest` to `highest`; a scale of 0 takes each row's from its largest magnitude, which becomes `limit`. */
+export interface OperandCodes {
+  readonly lowest: number;
+  readonly highest: number;
+  readonly limit: number;
+  readonly scale: number;
+}
+
 export interface AdamStep {
   readonly rate: number;
   readonly beta1: number;
@@ -97,6 +113,16 @@ export interface Backend {
   softCrossEntropy(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number;
   /** Σ weight·loss(x, target) over all elements; dx is the gradient. */
   elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number;
+
+  /** y ← scale·clamp(round(w/scale)); dense matrices. */
+  fakeQuantize(w: Matrix, codes: WeightCodes, y: Matrix): void;
+  /**
+   * dw ← dw + dy where w is not clamped; dt ← dt + Σ dy·∂y/∂t of each group, where scale = constant·exp(t): the learned
+   * step size of Esser et al. 2020, in logarithms.
+   */
+  fakeQuantizeGradient(w: Matrix, codes: WeightCodes, dy: Matrix, dw: Matrix, dt: Matrix): void;
+  /** y ← the values of x's codes, row by row. */
+  codeRows(x: Matrix, codes: OperandCodes, y: Matrix): void;
 
   adam(w: Matrix, g: Matrix, m: Matrix, v: Matrix, step: AdamStep): void;
   sgd(w: Matrix, g: Matrix, v: Matrix, step: SgdStep): void;

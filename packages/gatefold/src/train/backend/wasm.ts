@@ -1,7 +1,17 @@
 import { type Activation, fail, functionNames, functionTable } from '@gatefold/runtime';
 import { Arena } from './arena.ts';
 import { kernels } from './generated/kernels.ts';
-import type { AdamStep, Backend, BinaryFunction, ElementLoss, Matrix, NormalizationKind, SgdStep } from './types.ts';
+import type {
+  AdamStep,
+  Backend,
+  BinaryFunction,
+  ElementLoss,
+  Matrix,
+  NormalizationKind,
+  OperandCodes,
+  SgdStep,
+  WeightCodes,
+} from './types.ts';
 
 // In the order of the enumerations in assembly/.
 const binaryNumbers: readonly BinaryFunction[] = [
@@ -200,6 +210,20 @@ export class WasmBackend implements Backend {
   elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
     const number = losses.indexOf(kind);
     return this.call.elementLoss!(number, delta, x.rows, x.cols, ...of(x), ...of(targets), 4 * weights.at, ...of(dx));
+  }
+
+  fakeQuantize(w: Matrix, { scales, rowsPerGroup, low, high }: WeightCodes, y: Matrix): void {
+    this.call.fakeQuantize!(w.rows, w.cols, 4 * w.at, 4 * scales.at, rowsPerGroup, low, high, 4 * y.at);
+  }
+
+  fakeQuantizeGradient(w: Matrix, codes: WeightCodes, dy: Matrix, dw: Matrix, dt: Matrix): void {
+    const { scales, rowsPerGroup, low, high } = codes;
+    const at = [dy, dw, dt].map((m) => 4 * m.at);
+    this.call.fakeQuantizeGradient!(w.rows, w.cols, 4 * w.at, 4 * scales.at, rowsPerGroup, low, high, ...at);
+  }
+
+  codeRows(x: Matrix, { lowest, highest, limit, scale }: OperandCodes, y: Matrix): void {
+    this.call.codeRows!(x.rows, x.cols, ...of(x), ...of(y), lowest, highest, limit, scale);
   }
 
   adam(w: Matrix, g: Matrix, m: Matrix, v: Matrix, s: AdamStep): void {
