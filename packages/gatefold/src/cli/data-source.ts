@@ -30,8 +30,8 @@ function optionsOf(flags: DataFlags): LoadDataOptions {
 }
 
 /** Options of one kind of file say nothing of another: who gives them expects something. */
-function refuseIdle(flags: DataFlags): void {
-  const sources = [flags.data, flags.calibrate].filter((source) => source !== undefined);
+function refuseIdle(flags: DataFlags & { readonly train?: string; readonly valid?: string }): void {
+  const sources = [flags.data, flags.calibrate, flags.train, flags.valid].filter((source) => source !== undefined);
   if (flags.split && !sources.some((source) => /:(train|valid|test)$/.test(source) && !/\.[cm]?js:/.test(source))) {
     fail('OPTION_INVALID', 'option "--split" needs data of which it is a part', {
       place: '--split',

@@ -123,6 +123,7 @@ function compressOptions(command: Command): Command {
   return addDataOptions(command)
     .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
     .option('--calibrate <source>', 'data for operand ranges and bias correction')
+    .option('--train <source>', 'data to learn from, for steps that train')
     .option('--html <file>', 'write the report as a page')
     .option(
       '--max-drop <points>',

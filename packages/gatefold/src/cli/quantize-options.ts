@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { wholeNumber } from './numbers.ts';
+import { numberOption, wholeNumber } from './numbers.ts';
 
 export const bitsOf = (place: string) => wholeNumber(place, { from: 1, to: 16 });
 
@@ -30,6 +30,24 @@ export function addQuantizeOptions(command: Command): Command {
       ]),
     )
     .option('--bias-correction', 'add what coded weights lose on average back to biases (needs data)')
+    .option('--qat', 'quantization-aware training on the data of --train')
+    .option('--epochs <n>', 'qat: passes over the data (default 3)', wholeNumber('--epochs', { from: 1 }))
+    .option(
+      '--batch <n>',
+      'qat: examples per step; streams of a text (default 32)',
+      wholeNumber('--batch', { from: 1 }),
+    )
+    .option(
+      '--bptt <steps>',
+      'qat: steps of a text to differentiate through (default 64)',
+      wholeNumber('--bptt', { from: 1 }),
+    )
+    .option('--rate <x>', 'qat: learning rate (default 0.001)', numberOption('--rate', { above: 0 }))
+    .option(
+      '--distill <share>',
+      "qat: share of the loss that is the float model's",
+      numberOption('--distill', { from: 0, to: 1 }),
+    )
     .option('--target <address>', 'only these weights: node/role[/gate], * as wildcard (repeatable)', collect)
     .option('--mixed <address=bits>', 'other bits for some weights, e.g. U/forget=8 (repeatable)', collect);
 }

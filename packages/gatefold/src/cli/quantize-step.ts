@@ -33,7 +33,27 @@ export function quantizeStep(options: Record<string, unknown>): RecipeStep {
     target,
     mixed,
     symmetric: options.asymmetric ? false : undefined,
+    train: trainingOf(options),
   };
   const given = Object.fromEntries(Object.entries(step).filter(([, value]) => value !== undefined));
   return checkRecipe({ version: 1, steps: [given] }, 'options').steps[0]!;
+}
+
+const trainingOptions = ['epochs', 'batch', 'bptt', 'rate', 'distill'] as const;
+
+/** @throws OPTION_INVALID for options of training without training */
+function trainingOf(options: Record<string, unknown>): Record<string, unknown> | undefined {
+  const given = trainingOptions.filter((name) => options[name] !== undefined);
+  if (options.qat) {
+    if (options.train === undefined) {
+      fail('OPTION_INVALID', 'option "--qat" needs data to learn from', {
+        place: '--qat',
+        hint: 'give them with --train',
+      });
+    }
+    return Object.fromEntries(given.map((name) => [name, options[name]]));
+  }
+  const [idle] = [...given, ...(options.train === undefined ? [] : ['train'])];
+  if (idle) fail('OPTION_INVALID', `option "--${idle}" is for training: add --qat`, { place: `--${idle}` });
+  return undefined;
 }

@@ -1,4 +1,5 @@
 import type { Model } from '@gatefold/runtime';
+import type { Dataset } from '../data/index.ts';
 
 /** Sequences to measure activations on: arrays as `session.run` takes them, batch by batch. */
 export type CalibrationBatches = Iterable<{
@@ -10,6 +11,8 @@ export type CalibrationBatches = Iterable<{
 export interface PassContext {
   /** Fresh batches on every call; absent where no data were given. */
   readonly calibration?: (() => CalibrationBatches) | undefined;
+  /** For passes that train. */
+  readonly training?: Dataset | undefined;
   readonly seed?: number;
   readonly onProgress?: ((done: number, total: number, what: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;

@@ -1,5 +1,12 @@
 import type { Model } from '@gatefold/runtime';
-import { type PassContext, type PassResult, type QuantizeOptions, quantize } from '../compress/index.ts';
+import {
+  finetune,
+  type PassContext,
+  type PassResult,
+  type QuantizeOptions,
+  quantize,
+  quantizeAware,
+} from '../compress/index.ts';
 import type { Recipe, RecipeStep } from './schema.ts';
 
 /** What one step did. */
@@ -13,9 +20,17 @@ function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], un
   return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
-function runStep(model: Model, { pass, ...options }: RecipeStep, context: PassContext): StepOutcome {
+async function runStep(model: Model, step: RecipeStep, context: PassContext): Promise<StepOutcome> {
+  if (step.pass === 'finetune') {
+    const { pass, ...settings } = step;
+    return { pass, ...(await finetune(model, given(settings), context)) };
+  }
+  const { pass, train, ...options } = step;
   const settings = given({ ...options, mixed: options.mixed?.map(given) }) as QuantizeOptions;
-  return { pass, ...quantize(model, settings, context) };
+  const result = train
+    ? await quantizeAware(model, settings, given(train), context)
+    : quantize(model, settings, context);
+  return { pass, ...result };
 }
 
 /**
@@ -32,7 +47,7 @@ export async function runRecipe(
   let current = model;
   for (const [index, step] of recipe.steps.entries()) {
     context.signal?.throwIfAborted();
-    const outcome = runStep(current, step, context);
+    const outcome = await runStep(current, step, context);
     current = outcome.model;
     steps.push(outcome);
     await onStep?.(outcome, index);

@@ -14,6 +14,26 @@ const setting = {
   operandScale: z.enum(['auto', 'dynamic', 'static']).optional(),
 };
 
+const share = z.number().min(0).max(1);
+
+/** How a pass trains. */
+const trainSchema = z.strictObject({
+  epochs: z.int().min(1).optional(),
+  batch: z.int().min(1).optional(),
+  bptt: z.int().min(1).optional(),
+  optimizer: z.enum(['adam', 'sgd']).optional(),
+  rate: z.number().positive().optional(),
+  decay: z.number().min(0).optional(),
+  clip: z.number().min(0).optional(),
+  schedule: z.enum(['constant', 'step', 'cosine', 'oneCycle', 'plateau']).optional(),
+  dropout: share.optional(),
+  recurrentDropout: share.optional(),
+  patience: z.int().min(1).optional(),
+  distill: share.optional(),
+  temperature: z.number().positive().optional(),
+  holdOut: share.optional(),
+});
+
 /** Options of the quantize pass as recipes and the command line give them. */
 const quantizeSchema = z.strictObject({
   ...setting,
@@ -22,10 +42,15 @@ const quantizeSchema = z.strictObject({
   compensation: z.enum(['auto', 'obs', 'none']).optional(),
   target: z.array(z.string()).optional(),
   mixed: z.array(z.strictObject({ target: z.string(), ...setting })).optional(),
+  /** Quantization-aware training. */
+  train: trainSchema.optional(),
 });
 
 /** One step of a recipe: a pass and its options. */
-export const stepSchema = z.discriminatedUnion('pass', [quantizeSchema.extend({ pass: z.literal('quantize') })]);
+export const stepSchema = z.discriminatedUnion('pass', [
+  quantizeSchema.extend({ pass: z.literal('quantize') }),
+  trainSchema.extend({ pass: z.literal('finetune') }),
+]);
 
 /** A chain of passes; versioned, because recipes travel inside files. */
 export const recipeSchema = z.strictObject({

@@ -17,6 +17,7 @@ export interface CompressFlags extends DataFlags {
   readonly output: string;
   readonly recipe?: string;
   readonly preset?: string;
+  readonly train?: string;
   readonly html?: string;
   readonly arch?: string;
   readonly maxDrop?: number;
@@ -58,6 +59,7 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
     recipe,
     {
       calibration: await calibrationFor(flags, before.model),
+      training: await dataFor(flags, before.model, flags.train),
       seed: context.seed,
       signal: context.signal,
       onProgress: (done, total, what) => context.progress.update(done, total, `compressing ${what}`),
