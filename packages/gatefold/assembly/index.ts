@@ -14,6 +14,6 @@ export {
   unaryGradient,
 } from './elementwise';
 export { gemm, scratchFloats } from './gemm';
-export { crossEntropy, elementLoss, softCrossEntropy, softmax, softmaxGradient } from './losses';
+export { crossEntropy, elementLoss, divergence, softmax, softmaxGradient } from './losses';
 export { adam, sgd } from './optimizers';
 export { gather, normalize, normalizeGradient, scatterAdd } from './rows';

@@ -106,8 +106,8 @@ export function crossEntropy(
   return loss;
 }
 
-/** −Σ weight·Σ target·log softmax(x), targets being distributions; dx ← weight·(softmax(x) − target). */
-export function softCrossEntropy(
+/** Σ weight·Kullback–Leibler divergence of softmax(x) from target distributions; dx ← weight·(softmax(x) − target). */
+export function divergence(
   rows: i32,
   n: i32,
   x: usize,
@@ -125,7 +125,7 @@ export function softCrossEntropy(
     for (let i = 0; i < n; i++) {
       const at = <usize>i << 2;
       const target = load<f32>(targets + at);
-      loss += <f64>(weight * target) * <f64>(total - load<f32>(x + at));
+      if (target > 0) loss += <f64>(weight * target) * <f64>(log1(target) + total - load<f32>(x + at));
       store<f32>(dx + at, weight * (load<f32>(dx + at) - target));
     }
   }

@@ -3,7 +3,7 @@ import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
 import { bitsOf } from './quantize-options.ts';
 
 /** The command's options as a recipe step. */
-export function quantizeStep(options: Record<string, unknown>): RecipeStep {
+export function quantizeStep(options: Record<string, unknown>): Extract<RecipeStep, { pass: 'quantize' }> {
   const { bits, scheme, rounding, granularity, clip, scales, vectors, operand, operandScale, biasCorrection, target } =
     options;
   const mixed = (options.mixed as string[] | undefined)?.map((entry) => {
@@ -36,7 +36,8 @@ export function quantizeStep(options: Record<string, unknown>): RecipeStep {
     train: trainingOf(options),
   };
   const given = Object.fromEntries(Object.entries(step).filter(([, value]) => value !== undefined));
-  return checkRecipe({ version: 1, steps: [given] }, 'options').steps[0]!;
+  const [made] = checkRecipe({ version: 1, steps: [given] }, 'options').steps;
+  return made as Extract<RecipeStep, { pass: 'quantize' }>;
 }
 
 const trainingOptions = ['epochs', 'batch', 'bptt', 'rate', 'distill'] as const;

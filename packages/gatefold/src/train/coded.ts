@@ -1,6 +1,6 @@
 import { type AffineEncoding, fail, type OperandCoding, roundTo, type Weight } from '@gatefold/runtime';
 import type { Backend, Matrix, OperandCodes, WeightCodes } from './backend/types.ts';
-import type { Parameter } from './parameters.ts';
+import type { Parameter } from './parameter.ts';
 import type { Var } from './tape.ts';
 
 /** Scales are kept normal numbers. */

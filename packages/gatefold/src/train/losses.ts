@@ -95,7 +95,7 @@ export function applyLoss(
   return soft ? loss + softLoss(backend, value, gradient, soft) : loss;
 }
 
-/** share·T²·cross-entropy of softmax(x/T) with the teacher's (Hinton et al. 2015). */
+/** share·T²·divergence of softmax(x/T) from the teacher's (Hinton et al. 2015). */
 function softLoss(
   backend: Backend,
   value: Matrix,
@@ -107,7 +107,7 @@ function softLoss(
   const weights = backend.alloc(value.rows, 1);
   backend.fill(weights, (share * T * T) / value.rows);
   const slope = backend.alloc(value.rows, value.cols);
-  const loss = backend.softCrossEntropy(scaled, probabilities, weights, slope);
+  const loss = backend.divergence(scaled, probabilities, weights, slope);
   backend.scaled(1 / T, slope, gradient, true);
   return loss;
 }

@@ -1,15 +1,8 @@
 import { decode, denseWeight, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
 import type { Backend, Matrix } from './backend/types.ts';
 import { CodedWeight } from './coded.ts';
+import type { Parameter } from './parameter.ts';
 import type { Var } from './tape.ts';
-
-/** Something that the optimizer changes, and its gradient: matrices [rows, columns] as the runtime holds them, vectors in one row. */
-export interface Parameter {
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly value: Matrix;
-  readonly gradient: Matrix;
-}
 
 export interface ParameterOptions {
   /** Which weights change; default all. */

@@ -283,14 +283,14 @@ export class Float64Backend implements Backend {
     return loss;
   }
 
-  softCrossEntropy(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
+  divergence(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
     let loss = 0;
     for (let r = 0; r < x.rows; r++) {
       const weight = this.get(weights, r, 0);
       const total = this.softmaxRow(x, dx, r);
       for (let c = 0; c < x.cols; c++) {
         const target = this.get(targets, r, c);
-        loss += weight * target * (total - this.get(x, r, c));
+        if (target > 0) loss += weight * target * (Math.log(target) + total - this.get(x, r, c));
         const at = dx.at + r * dx.stride + c;
         this.memory[at] = weight * (this.memory[at]! - target);
       }

@@ -109,8 +109,8 @@ export interface Backend {
 
   /** Σ weight·cross-entropy of softmax(x) with classes; dx is the gradient. Rows of weight 0 do not count. */
   crossEntropy(x: Matrix, classes: Matrix, weights: Matrix, smoothing: number, dx: Matrix): number;
-  /** The same with a distribution as target. */
-  softCrossEntropy(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number;
+  /** Σ weight·Kullback–Leibler divergence of softmax(x) from target distributions; dx is the gradient. */
+  divergence(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number;
   /** Σ weight·loss(x, target) over all elements; dx is the gradient. */
   elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number;
 
@@ -136,14 +136,4 @@ export function rowsOf(m: Matrix, from: number, count: number): Matrix {
 /** Columns `from` … `from + count − 1`. */
 export function colsOf(m: Matrix, from: number, count: number): Matrix {
   return { at: m.at + from, rows: m.rows, cols: count, stride: m.stride };
-}
-
-/** Whether the rows follow each other without a gap. */
-export function isDense(m: Matrix): boolean {
-  return m.stride === m.cols || m.rows === 1;
-}
-
-/** The same numbers with other rows and columns; the matrix must be dense. */
-export function reshaped(m: Matrix, rows: number, cols: number): Matrix {
-  return { at: m.at, rows, cols, stride: cols };
 }

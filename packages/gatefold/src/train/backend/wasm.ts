@@ -203,8 +203,8 @@ export class WasmBackend implements Backend {
     return this.call.crossEntropy!(x.rows, x.cols, ...of(x), 4 * classes.at, 4 * weights.at, smoothing, ...of(dx));
   }
 
-  softCrossEntropy(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
-    return this.call.softCrossEntropy!(x.rows, x.cols, ...of(x), ...of(targets), 4 * weights.at, ...of(dx));
+  divergence(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
+    return this.call.divergence!(x.rows, x.cols, ...of(x), ...of(targets), 4 * weights.at, ...of(dx));
   }
 
   elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {

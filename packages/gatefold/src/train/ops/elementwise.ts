@@ -32,16 +32,13 @@ const prelu: TrainOp = ({ tape, input, weight }) => {
   return { y: { v: add(tape, above, scaleColumns(tape, below, weight('slope')!)), steps } };
 };
 
-export function softmaxOf(tape: Tape, v: Var): Var {
+const softmax: TrainOp = ({ tape, input }) => {
   const { backend } = tape;
+  const { v, steps } = input('x');
   const y = tape.result(v.value.rows, v.value.cols, v);
   backend.softmax(v.value, y.value);
-  return tape.record(y, () => backend.softmaxGradient(y.value, y.gradient(), v.gradient()));
-}
-
-const softmax: TrainOp = ({ tape, input }) => {
-  const { v, steps } = input('x');
-  return { y: { v: softmaxOf(tape, v), steps } };
+  tape.record(y, () => backend.softmaxGradient(y.value, y.gradient(), v.gradient()));
+  return { y: { v: y, steps } };
 };
 
 const normalization: TrainOp = ({ tape, op, input, weight }) => {

@@ -1,0 +1,9 @@
+import type { Matrix } from './backend/types.ts';
+
+/** Something that the optimizer changes, and its gradient: matrices [rows, columns] as the runtime holds them, vectors in one row. */
+export interface Parameter {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly value: Matrix;
+  readonly gradient: Matrix;
+}
