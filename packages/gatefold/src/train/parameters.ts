@@ -1,5 +1,5 @@
 import { decode, denseWeight, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
-import type { Backend, Matrix } from './backend/types.ts';
+import type { Backend } from './backend/types.ts';
 import { CodedWeight } from './coded.ts';
 import type { Parameter } from './parameter.ts';
 import type { Var } from './tape.ts';
