@@ -26,6 +26,7 @@ export interface TrainFlags {
   readonly teacher?: string;
   readonly teacherShare?: number;
   readonly temperature?: number;
+  readonly threads?: number;
   readonly log?: string;
   readonly checkpoint?: string;
   readonly resume?: boolean;
@@ -88,6 +89,11 @@ export function addTrainOptions(command: Command, epochs: number): Command {
       numberOption('--teacher-share', { from: 0, to: 1 }),
     )
     .option('--temperature <t>', "of the teacher's outputs (default 2)", positive('--temperature'))
+    .option(
+      '--threads <n>',
+      'processors to use (default 1; results depend on the number)',
+      wholeNumber('--threads', { from: 1, to: 64 }),
+    )
     .option('--log <file>', 'append a JSON line per step and epoch')
     .option('--checkpoint <file>', 'where to keep what an interrupted run goes on from (default OUTPUT.checkpoint)')
     .option('--resume', 'go on from the checkpoint');

@@ -22,7 +22,8 @@ export interface Checkpoint {
   readonly moments: Arrays;
   readonly best?: Arrays;
   readonly average?: Arrays;
-  readonly states: ReadonlyMap<string, CarriedState>;
+  /** Carried states of every thread. */
+  readonly states: readonly ReadonlyMap<string, CarriedState>[];
 }
 
 /** Text that differs where a checkpoint would not fit. */
@@ -46,11 +47,14 @@ export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   for (const group of groups) {
     for (const [name, data] of checkpoint[group] ?? []) put(`${group}/${name}`, data);
   }
-  const batches: Record<string, number> = {};
-  for (const [node, { batch, values }] of checkpoint.states) {
-    batches[node] = batch;
-    for (const [name, data] of Object.entries(values)) put(`states/${node}/${name}`, data);
-  }
+  const batches = checkpoint.states.map((states, thread) =>
+    Object.fromEntries(
+      [...states].map(([node, { batch, values }]) => {
+        for (const [name, data] of Object.entries(values)) put(`states/${thread}/${node}/${name}`, data);
+        return [node, batch];
+      }),
+    ),
+  );
   const { bestValidation, ...numbers } = checkpoint.numbers;
   const text = JSON.stringify({
     ...{ key: checkpoint.key, batches },
@@ -79,14 +83,17 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
     group.set(name.slice(at + 1), floatsOf(tensor));
     read.set(name.slice(0, at), group);
   }
-  const states = new Map<string, CarriedState>();
-  for (const [node, batch] of Object.entries(batches as Record<string, number>)) {
-    const own = [...(read.get('states') ?? [])].filter(([name]) => name.slice(0, name.lastIndexOf('/')) === node);
-    states.set(node, {
-      batch,
-      values: Object.fromEntries(own.map(([name, data]) => [name.slice(node.length + 1), data])),
-    });
-  }
+  const stored = [...(read.get('states') ?? [])];
+  const states = (batches as Record<string, number>[]).map((nodes, thread) => {
+    return new Map(
+      Object.entries(nodes).map(([node, batch]): [string, CarriedState] => {
+        const prefix = `${thread}/${node}/`;
+        const own = stored.filter(([name]) => name.startsWith(prefix) && !name.slice(prefix.length).includes('/'));
+        const values = Object.fromEntries(own.map(([name, data]) => [name.slice(prefix.length), data]));
+        return [node, { batch, values }];
+      }),
+    );
+  });
   const [best, average] = [read.get('best'), read.get('average')];
   return {
     key,

@@ -4,13 +4,13 @@ import type { Backend } from './backend/types.ts';
 import { WasmBackend } from './backend/wasm.ts';
 import { type BatchSource, batchSource, type TrainBatch } from './batches.ts';
 import { type Checkpoint, checkpointKey } from './checkpoint.ts';
-import { TrainGraph } from './graph.ts';
-import { applyLoss, type Head, headOf, type LossOptions, type SoftTargets } from './losses.ts';
+import type { LossOptions } from './losses.ts';
 import { Optimizer, type OptimizerOptions } from './optimizer.ts';
-import { Parameters } from './parameters.ts';
-import { randomFor } from './random.ts';
+import { Team, type Workers } from './parallel.ts';
+import type { Parameters } from './parameters.ts';
+import { Replica, type ReplicaSpec } from './replica.ts';
 import { rateFactor, type ScheduleOptions } from './schedule.ts';
-import { Teacher, type TeacherOptions } from './teacher.ts';
+import type { TeacherOptions } from './teacher.ts';
 
 export interface TrainOptions {
   readonly epochs: number;
@@ -45,6 +45,8 @@ export interface TrainOptions {
   readonly onEvent?: (event: TrainEvent) => void;
   /** Ends the run after the step under way, with what was reached. */
   readonly signal?: AbortSignal;
+  /** Threads that share the work of every batch; results depend on how many there are, not on their speed. */
+  readonly workers?: Workers;
   /** Arithmetic; default the kernels in WebAssembly. */
   readonly backend?: Backend;
 }
@@ -92,13 +94,11 @@ class Run {
   private readonly options: TrainOptions;
   private readonly backend: Backend;
   private readonly parameters: Parameters;
+  private readonly replica: Replica;
+  private readonly team: Team | undefined;
   private readonly optimizer: Optimizer;
-  private readonly graph: TrainGraph;
-  private readonly head: Head;
   private readonly source: BatchSource;
-  private readonly teacher: Teacher | undefined;
   private readonly key: string;
-  private readonly seed: number;
   /** Where the next step begins. */
   private epoch = 0;
   private index = 0;
@@ -110,20 +110,24 @@ class Run {
   private average: { values: Map<string, Float32Array>; count: number } | undefined;
 
   constructor(model: Model, dataset: Dataset, options: TrainOptions) {
-    const { batch = 32, window = 64, seed = 1, loss = {} } = options;
+    const { batch = 32, window = 64, seed = 1, loss = {}, trained, coded, teacher, workers } = options;
+    const { dropout = 0, recurrentDropout = 0 } = options;
     this.options = options;
-    this.seed = seed;
+    const spec: ReplicaSpec = {
+      ...{ model, task: dataset.task, seed, loss, dropout, recurrentDropout },
+      ...(trained ? { trained: Object.keys(model.weights).filter(trained) } : {}),
+      ...(coded ? { coded } : {}),
+      ...(teacher ? { teacher } : {}),
+    };
     this.backend = options.backend ?? new WasmBackend();
-    this.parameters = new Parameters(this.backend, model, {
-      ...(options.trained ? { which: options.trained } : {}),
-      ...(options.coded ? { coded: options.coded } : {}),
-    });
+    this.replica = new Replica(this.backend, spec);
+    this.parameters = this.replica.parameters;
     this.optimizer = new Optimizer(this.backend, this.parameters, options.optimizer ?? { name: 'adam' });
-    this.head = headOf(model, dataset.task, loss);
-    this.graph = new TrainGraph(model, this.head.value);
     this.source = batchSource(dataset, { batch, window, seed });
-    this.teacher = options.teacher && new Teacher(this.backend, options.teacher, dataset.task);
-    this.key = checkpointKey(this.parameters, { batch, window, seed, perEpoch: this.source.perEpoch });
+    // A page that is not isolated has no memory to share: one thread does it all.
+    const count = typeof SharedArrayBuffer === 'undefined' ? 0 : (workers?.count ?? 0);
+    this.key = checkpointKey(this.parameters, { batch, window, seed, perEpoch: this.source.perEpoch, workers: count });
+    if (workers && count > 0) this.team = new Team(this.replica, spec, workers);
     if (options.resume) this.resume(options.resume);
   }
 
@@ -140,6 +144,14 @@ class Run {
   }
 
   async all(): Promise<TrainResult> {
+    try {
+      return await this.epochs();
+    } finally {
+      this.team?.close();
+    }
+  }
+
+  private async epochs(): Promise<TrainResult> {
     const { epochs, patience } = this.options;
     let turn = Date.now();
     while (this.epoch < epochs && !this.stopping) {
@@ -165,7 +177,7 @@ class Run {
 
   private async one(batch: TrainBatch): Promise<void> {
     const { options, step } = this;
-    const { loss, norm, factor } = this.update(batch);
+    const { loss, norm, factor } = await this.update(batch);
     this.index++;
     this.lossSum += loss;
     options.onEvent?.({
@@ -178,27 +190,15 @@ class Run {
   }
 
   /** Forward, backward, update. */
-  private update(batch: TrainBatch): { loss: number; norm: number; factor: number } {
-    const { backend, parameters, graph, options, step } = this;
-    const { dropout = 0, recurrentDropout = 0 } = options;
-    const mark = backend.mark();
-    if (batch.first) graph.reset();
-    parameters.prepare();
-    const forward = graph.forward(backend, parameters, batch.inputs, {
-      ...{ batch: batch.batch, carry: batch.carry, dropout, recurrentDropout },
-      random: dropout > 0 || recurrentDropout > 0 ? randomFor(this.seed, 2, step) : undefined,
-    });
-    const soft: SoftTargets | undefined = this.teacher?.targets(batch);
-    const loss = applyLoss(forward, this.head, batch.targets, batch.batch, options.loss ?? {}, soft);
+  private async update(batch: TrainBatch): Promise<{ loss: number; norm: number; factor: number }> {
+    const { parameters, options, step, team } = this;
+    const loss = team ? await team.gradients(batch, step) : this.replica.gradients(batch, step);
     if (!Number.isFinite(loss)) this.diverged('the loss is no longer a number', loss);
-    forward.tape.backward();
-    parameters.finish();
     const norm = parameters.gradientNorm();
     if (!Number.isFinite(norm)) this.diverged('the gradient is no longer finite', norm);
     const state = { step, total: this.total, epoch: this.epoch, plateaus: this.plateaus };
     const factor = rateFactor(options.schedule ?? { name: 'constant' }, state);
     this.optimizer.step(factor);
-    backend.release(mark);
     return { loss, norm, factor };
   }
 
@@ -254,7 +254,8 @@ class Run {
   }
 
   private async checkpoint(): Promise<void> {
-    await this.options.onCheckpoint?.({
+    if (!this.options.onCheckpoint) return;
+    await this.options.onCheckpoint({
       key: this.key,
       numbers: {
         ...{ epoch: this.epoch, index: this.index, lossSum: this.lossSum, plateaus: this.plateaus },
@@ -266,7 +267,7 @@ class Run {
       ...(this.best ? { best: this.best } : {}),
       // The average goes on changing; all else is made anew.
       ...(this.average ? { average: copyOf(this.average.values) } : {}),
-      states: this.graph.carriedStates(),
+      states: this.team ? await this.team.states() : [this.replica.graph.carriedStates()],
     });
   }
 
@@ -279,7 +280,8 @@ class Run {
     }
     this.parameters.restore(values);
     this.optimizer.restore(moments, numbers.updates);
-    this.graph.restoreStates(states);
+    if (this.team) this.team.restore(states);
+    else this.replica.graph.restoreStates(states[0] ?? new Map());
     this.epoch = numbers.epoch;
     this.index = numbers.index;
     this.lossSum = numbers.lossSum;

@@ -1,15 +1,19 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { decode, type Model } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import { randomSource } from '../../../runtime/test/support/random.ts';
 import type { Dataset } from '../../src/data/index.ts';
 import { evaluate } from '../../src/evaluate/index.ts';
 import {
+  type Channel,
   type Checkpoint,
   modelFor,
   readCheckpoint,
+  serveReplica,
   type TrainEvent,
   type TrainOptions,
   train,
+  type Workers,
   writeCheckpoint,
 } from '../../src/train/index.ts';
 import { rateFactor } from '../../src/train/schedule.ts';
@@ -54,6 +58,23 @@ const everything: Omit<TrainOptions, 'epochs'> = {
   optimizer: { name: 'adam', rate: 0.01, clipNorm: 1 },
 };
 
+/** Workers in this very thread: messages are cloned and arrive later, as between threads. */
+function localWorkers(count: number): Workers {
+  return {
+    count,
+    spawn() {
+      const { port1, port2 } = new MessageChannel();
+      const end = (port: MessagePort): Channel => ({
+        post: (message) => port.postMessage(message),
+        listen: (receive) => void port.on('message', receive),
+        close: () => port.close(),
+      });
+      serveReplica(end(port2));
+      return end(port1);
+    },
+  };
+}
+
 describe('training', () => {
   it.each(['lstm:12 dense', 'gru:12 dense', 'rnn:12 dense', 'bilstm:8 dense', 'conv1d:8:2 lstm:8 layernorm dense'])(
     '%s learns to remember',
@@ -95,6 +116,29 @@ describe('training', () => {
     // Same input, same bits; another seed, others.
     expect(bits((await train(start, data, { ...options, validate })).model)).toEqual(bits(whole.model));
     expect(bits((await train(start, data, { ...options, validate, seed: 5 })).model)).not.toEqual(bits(whole.model));
+  });
+
+  it('by several threads is training by one, and continues with the same bits', async () => {
+    for (const [data, line] of [
+      [recall(90, 3), 'lstm:8 dense'],
+      [text(600), 'embedding:4 gru:8 dense'],
+    ] as const) {
+      const start = modelFor(line, data);
+      const options = { epochs: 2, batch: 15, window: 12, optimizer: { name: 'adam', rate: 0.01 } as const };
+      const alone = await train(start, data, options);
+      const checkpoints: Checkpoint[] = [];
+      const shared = { ...options, workers: localWorkers(2), checkpointEvery: 2 };
+      const team = await train(start, data, { ...shared, onCheckpoint: (made) => void checkpoints.push(made) });
+      const [a, b] = [alone, team].map(({ model }) => Object.values(model.weights).flatMap((w) => [...decode(w)]));
+      expect(Math.max(...a!.map((value, i) => Math.abs(value - b![i]!)))).toBeLessThan(1e-4);
+      for (const checkpoint of checkpoints.slice(0, 4)) {
+        const rest = await train(start, data, { ...shared, resume: readCheckpoint(writeCheckpoint(checkpoint)) });
+        expect(bits(rest.model)).toEqual(bits(team.model));
+      }
+      // What goes wrong in a worker arrives with its code.
+      const wrong = { ...data, targets: { ...data.targets!, data: data.targets!.data.map(() => 99) } };
+      await expect(train(start, wrong, shared)).rejects.toThrow('DATA_INVALID');
+    }
   });
 
   it('stops when asked, with a checkpoint from which it goes on', async () => {

@@ -6,6 +6,7 @@ import { type Dataset, fitToModel } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
+import { trainWorkers } from '../../node/workers.ts';
 import { showBytes, showMetric } from '../../report/index.ts';
 import {
   holdOut,
@@ -86,12 +87,14 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
+  const workers = trainWorkers(flags.threads ?? 1);
   let log = Promise.resolve();
   let result: TrainResult;
   try {
     result = await train(model, prepared.data, {
       ...(await optionsOf(flags, prepared, context.seed)),
       ...(flags.resume ? { resume: readCheckpoint(await readBytes(checkpoint)) } : {}),
+      ...(workers ? { workers } : {}),
       signal: AbortSignal.any([context.signal, stop.signal]),
       validate: async (candidate) => (better === 'less' ? 1 : -1) * (await judge(candidate)),
       onCheckpoint: (made) => writeBytes(checkpoint, writeCheckpoint(made), true),
