@@ -26,13 +26,15 @@ export function buildProgram(signal: AbortSignal): Command {
       .option('--quiet', 'no progress and no notes')
       .option('--force', 'overwrite outputs')
       .option('--seed <n>', 'for everything random', wholeNumber)
-      .option('--arch <file>', 'architecture JSON beside a weights-only file');
+      .option('--arch <file>', 'architecture beside a weights-only file: JSON of Keras, or YAML of inspect --template');
   const act =
     <F>(action: (context: Context, target: never, flags: F) => Promise<void>) =>
     (target: unknown, flags: F & GlobalOptions) =>
       action(new Context(flags, signal), target as never, flags);
 
-  command('inspect <model>', 'what is in a file').action(act(inspect));
+  command('inspect <model>', 'what is in a file')
+    .option('--template', 'print an architecture file for weights without a graph, to be completed')
+    .action(act(inspect));
   command('run <model>', 'inference on arrays')
     .requiredOption('--input <file>', 'an .npz with an array per input, [batch, time, features]')
     .requiredOption('-o, --output <file>', 'an .npz for the outputs')

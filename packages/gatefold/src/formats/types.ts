@@ -33,6 +33,8 @@ export interface Format {
   is(bytes: Uint8Array): boolean;
   /** @throws FILE_*, MODEL_* */
   read(bytes: Uint8Array, options: ReadOptions): Promise<{ readonly model: Model; readonly version: string }>;
+  /** Text of an architecture file for weights without a graph, filled with what the file tells. @throws FILE_*, MODEL_* */
+  template?(bytes: Uint8Array): string;
   /** @throws MODEL_UNSUPPORTED naming what the format cannot hold */
   write?(model: Model, options: WriteOptions): Promise<WrittenModel>;
 }

@@ -5,6 +5,7 @@ import { checkOutput, writeBytes } from '../../node/files.ts';
 import { loadModel } from '../../node/load.ts';
 import { showBytes } from '../../report/format.ts';
 import type { Context } from '../context.ts';
+import { noteAssumptions } from '../notes.ts';
 
 /** Refuses output formats that cannot be written, before any work is done. */
 export function checkTarget(context: Context, path: string, to?: string): void {
@@ -44,6 +45,7 @@ export async function convert(
 ): Promise<void> {
   checkTarget(context, options.output, options.to);
   const { model, format, bytes, source } = await loadModel(path, options.arch);
+  noteAssumptions(context, model);
   const written = await saveModel(context, options.output, model, { source, to: options.to });
   context.result(
     { input: path, format: format.name, output: options.output, bytes: { before: bytes, after: written } },

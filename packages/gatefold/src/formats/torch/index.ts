@@ -1,0 +1,38 @@
+import { fail, type Model } from '@gatefold/runtime';
+import { modelOf, type WeightFile } from '../state-dict/index.ts';
+import { isTorchZip, openArchive } from './archive.ts';
+import { weightsOf } from './checkpoint.ts';
+import { isTorchLegacy, isTorchTar, openLegacy } from './legacy.ts';
+import type { OpenedFile } from './open.ts';
+
+/** Whether the bytes are a file of `torch.save` or `torch.jit.save`. Never throws. */
+export function isTorch(bytes: Uint8Array): boolean {
+  return isTorchLegacy(bytes) || isTorchTar(bytes) || isTorchZip(bytes);
+}
+
+/** @throws FILE_*, MODEL_UNSUPPORTED naming what the pickle wants to call */
+function openTorch(bytes: Uint8Array): OpenedFile {
+  if (isTorchTar(bytes)) {
+    fail('FILE_VERSION', 'the file is a tar archive of PyTorch before 0.1.10', {
+      hint: 'load and save it by any later PyTorch',
+    });
+  }
+  return isTorchLegacy(bytes) ? openLegacy(bytes) : openArchive(bytes);
+}
+
+/** The weights of a PyTorch file: their names, shapes and, in whole modules, classes and options. */
+export function torchWeights(bytes: Uint8Array): WeightFile {
+  return weightsOf(openTorch(bytes));
+}
+
+/**
+ * Reads a PyTorch file: state dicts, checkpoints, whole modules, TorchScript archives. Nothing in the file is executed.
+ * @throws FILE_*, MODEL_UNSUPPORTED, MODEL_NO_ARCHITECTURE, OPTION_INVALID (the architecture file), MODEL_*
+ */
+export async function readTorch(
+  bytes: Uint8Array,
+  options: { architecture?: string; name?: string },
+): Promise<{ model: Model; version: string }> {
+  const opened = openTorch(bytes);
+  return { model: modelOf(weightsOf(opened), 'torch', options), version: opened.version };
+}
