@@ -42,6 +42,16 @@ export async function readModel(bytes: Uint8Array, options: ReadOptions = {}): P
 }
 
 /**
+ * Reads a file that was written from `model`: formats that hold no graph give its graph the weights of the file.
+ * @throws as readModel
+ */
+export async function rereadModel(bytes: Uint8Array, model: Model, options: ReadOptions = {}): Promise<ReadModel> {
+  const format = formats.find(({ is }) => is(bytes));
+  if (!format?.reread) return readModel(bytes, options);
+  return { model: format.reread(bytes, model), format: { name: format.name, version: '' } };
+}
+
+/**
  * The text of an architecture file for a file of weights, to be completed by a person.
  * @throws OPTION_INVALID where the file needs none, FILE_*, MODEL_*
  */

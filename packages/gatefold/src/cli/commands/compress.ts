@@ -1,12 +1,13 @@
 import { fail } from '@gatefold/runtime';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
-import { type LoadedModel, loadModel } from '../../node/load.ts';
+import { type LoadedModel, loadWritten } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
 import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../../report/index.ts';
 import type { Context } from '../context.ts';
 import { calibrationFor, type DataFlags, dataFor } from '../data-options.ts';
+import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-options.ts';
 import { checkTarget, saveModel } from './convert.ts';
 
@@ -32,7 +33,7 @@ interface StepReport {
 async function compressWith(context: Context, path: string, recipe: Recipe, flags: CompressFlags): Promise<void> {
   checkTarget(context, flags.output);
   if (flags.html) checkOutput(flags.html, context.force);
-  const before = await loadModel(path, flags.arch);
+  const before = await openModel(context, path, flags.arch);
   const dataset = await dataFor(flags, before.model);
   for (const [name, value] of [
     ['--max-bytes', flags.maxBytes],
@@ -71,7 +72,7 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
   for (const warning of new Set(steps.flatMap((step) => step.warnings))) context.note(`note: ${warning}`);
   await saveModel(context, flags.output, model, { source: before.source });
   // What is measured is what was written.
-  const after = await loadModel(flags.output);
+  const after = await loadWritten(flags.output, model);
   const report = await measureReport(
     [
       { name: path, file: path, model: before.model },

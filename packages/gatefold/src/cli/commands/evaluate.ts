@@ -1,10 +1,10 @@
 import { evaluate } from '../../evaluate/index.ts';
 import { checkOutput, writeBytes } from '../../node/files.ts';
-import { loadModel } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { reportHtml, reportJson, reportText, showMetric } from '../../report/index.ts';
 import type { Context } from '../context.ts';
 import { type DataFlags, dataFor } from '../data-options.ts';
+import { openModel } from '../open.ts';
 import { engineOption } from './run.ts';
 
 export async function evalModel(
@@ -12,7 +12,7 @@ export async function evalModel(
   path: string,
   flags: DataFlags & { engine?: string; arch?: string },
 ): Promise<void> {
-  const { model } = await loadModel(path, flags.arch);
+  const { model } = await openModel(context, path, flags.arch);
   const dataset = (await dataFor(flags, model))!;
   const result = await evaluate(model, dataset, {
     ...engineOption(flags.engine),
@@ -31,11 +31,12 @@ export async function evalModel(
 export async function compare(
   context: Context,
   paths: readonly string[],
-  flags: DataFlags & { html?: string; drift?: string; engine?: string },
+  flags: DataFlags & { html?: string; drift?: string; engine?: string; arch?: string },
 ): Promise<void> {
   if (flags.html) checkOutput(flags.html, context.force);
   const subjects = [];
-  for (const path of paths) subjects.push({ name: path, file: path, model: (await loadModel(path)).model });
+  for (const path of paths)
+    subjects.push({ name: path, file: path, model: (await openModel(context, path, flags.arch)).model });
   const dataset = await dataFor(flags, subjects[0]!.model);
   const report = await measureReport(subjects, dataset, {
     title: `${paths.slice(1).join(', ')} against ${paths[0]}`,

@@ -11,10 +11,10 @@ import {
 import { encodingName } from '../../evaluate/index.ts';
 import { architectureTemplate } from '../../formats/index.ts';
 import { readBytes } from '../../node/files.ts';
-import { type LoadedModel, loadModel } from '../../node/load.ts';
+import type { LoadedModel } from '../../node/load.ts';
 import { alignedTable, showBytes, showNumber } from '../../report/format.ts';
 import type { Context } from '../context.ts';
-import { assumptionsOf, noteAssumptions } from '../notes.ts';
+import { assumptionsOf, openModel } from '../open.ts';
 
 /** What `inspect --json` prints. */
 function describeModel({ model, format, bytes }: LoadedModel) {
@@ -117,8 +117,7 @@ export async function inspect(
     context.result({ template }, template.trimEnd());
     return;
   }
-  const loaded = await loadModel(path, options.arch);
+  const loaded = await openModel(context, path, options.arch);
   const about = describeModel(loaded);
-  noteAssumptions(context, loaded.model);
   context.result(about, () => describeText(about));
 }

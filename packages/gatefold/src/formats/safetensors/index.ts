@@ -1,6 +1,14 @@
-import { fail, type Model, readSafetensors } from '@gatefold/runtime';
-import { modelOf, modulesOfKeys, type StateDict, type StateTensor, type WeightFile } from '../state-dict/index.ts';
-import { decodeNumbers, isStoredType, rowMajor } from '../state-dict/numbers.ts';
+import { fail, isSafetensors, type Model, readSafetensors, writeSafetensors } from '@gatefold/runtime';
+import {
+  modelOf,
+  modulesOfKeys,
+  type StateDict,
+  type StateTensor,
+  stateUpdate,
+  type WeightFile,
+} from '../state-dict/index.ts';
+import { decodeNumbers, elementSize, isStoredType, rowMajor } from '../state-dict/numbers.ts';
+import type { WrittenModel } from '../types.ts';
 
 /** The tensors of a safetensors file as a state dict. @throws FILE_*, MODEL_UNSUPPORTED for types that hold no weights */
 export function safetensorsWeights(bytes: Uint8Array): WeightFile {
@@ -9,7 +17,8 @@ export function safetensorsWeights(bytes: Uint8Array): WeightFile {
     [...tensors].map(([key, { type, shape, bytes: memory }]): [string, StateTensor] => {
       if (!isStoredType(type)) fail('MODEL_UNSUPPORTED', `tensors of type ${type} are not known`, { place: key });
       const layout = { offset: 0, shape, stride: rowMajor(shape) };
-      return [key, { dtype: type, shape, identity: key, values: () => decodeNumbers(memory, type, layout) }];
+      const values = () => decodeNumbers(memory, type, layout);
+      return [key, { dtype: type, shape, identity: key, values, raw: () => memory }];
     }),
   );
   const keys = [...dict.keys()];
@@ -27,4 +36,18 @@ export async function readSafetensorsModel(
   options: { architecture?: string; name?: string },
 ): Promise<Model> {
   return modelOf(safetensorsWeights(bytes), 'safetensors', options);
+}
+
+/**
+ * Writes a model as a safetensors state dict: under the keys that it came with, or under those of PyTorch's modules.
+ * @throws MODEL_UNSUPPORTED naming a layer that PyTorch has no module for, MODEL_VALUE
+ */
+export async function writeSafetensorsModel(model: Model, source?: Uint8Array): Promise<WrittenModel> {
+  const isOwn = source !== undefined && model.origin?.format === 'safetensors' && isSafetensors(source);
+  const { tensors, notes } = stateUpdate(model, isOwn ? safetensorsWeights(source).tensors : undefined);
+  const { metadata } = isOwn ? readSafetensors(source) : { metadata: { format: 'pt' } };
+  // Wide elements first, so that every tensor starts at a multiple of its element.
+  const sorted = [...tensors].sort(([, a], [, b]) => elementSize[b.dtype] - elementSize[a.dtype]);
+  const stored = sorted.map(([key, { dtype, shape, bytes }]) => [key, { type: dtype, shape, bytes }] as const);
+  return { bytes: writeSafetensors({ metadata, tensors: new Map(stored) }), notes };
 }

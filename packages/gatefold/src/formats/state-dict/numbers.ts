@@ -92,6 +92,19 @@ export function decodeNumbers(bytes: Uint8Array, type: StoredType, layout: Layou
   return out;
 }
 
+/** The elements of a tensor side by side in row-major order, little-endian. */
+export function gatherBytes(bytes: Uint8Array, type: StoredType, layout: Layout, little = true): Uint8Array {
+  const size = elementSize[type];
+  const out = new Uint8Array(layout.shape.reduce((product, n) => product * n, size));
+  let to = 0;
+  for (const at of positions(layout, size)) {
+    const element = bytes.subarray(at, at + size);
+    out.set(little ? element : Uint8Array.from(element).reverse(), to);
+    to += size;
+  }
+  return out;
+}
+
 /** Writes values into a tensor's memory, rounded to its type. @throws MODEL_VALUE where a value does not fit the type */
 export function encodeNumbers(
   bytes: Uint8Array,
@@ -108,7 +121,6 @@ export function encodeNumbers(
     else if (type === 'F64') view.setFloat64(at, value, true);
     else if (type === 'F16') view.setUint16(at, halfOf(value, place), true);
     else if (type === 'BF16') view.setUint16(at, bfloat16From(value), true);
-    else if (type === 'I64') view.setBigInt64(at, BigInt(Math.round(value)), true);
     else fail('MODEL_UNSUPPORTED', 'weights cannot be written into a tensor of integers', { place, found: type });
   }
 }

@@ -9,6 +9,8 @@ export interface StateTensor {
   readonly identity: string;
   /** Row-major values, as float32. @throws MODEL_UNSUPPORTED where the type holds no weights */
   values(): Float32Array;
+  /** The elements as they are stored, row-major and little-endian. */
+  raw(): Uint8Array;
 }
 
 /** Tensors by their keys, in the order of the file. */

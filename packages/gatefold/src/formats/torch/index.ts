@@ -1,9 +1,12 @@
 import { fail, type Model } from '@gatefold/runtime';
-import { modelOf, type WeightFile } from '../state-dict/index.ts';
+import { modelOf, type StateUpdate, stateUpdate, type WeightFile } from '../state-dict/index.ts';
+import type { WrittenModel } from '../types.ts';
 import { isTorchZip, openArchive } from './archive.ts';
 import { weightsOf } from './checkpoint.ts';
 import { isTorchLegacy, isTorchTar, openLegacy } from './legacy.ts';
 import type { OpenedFile } from './open.ts';
+import { canPatch, patchFile } from './patch.ts';
+import { writeArchive } from './write-archive.ts';
 
 /** Whether the bytes are a file of `torch.save` or `torch.jit.save`. Never throws. */
 export function isTorch(bytes: Uint8Array): boolean {
@@ -35,4 +38,25 @@ export async function readTorch(
 ): Promise<{ model: Model; version: string }> {
   const opened = openTorch(bytes);
   return { model: modelOf(weightsOf(opened), 'torch', options), version: opened.version };
+}
+
+/**
+ * Writes a model as a PyTorch file. Where it came from one and its shapes are what they were, that file with new values
+ * in its storages; else a state dict, under the same keys or under those of PyTorch's own modules.
+ * @throws MODEL_UNSUPPORTED naming a layer that PyTorch has no module for, MODEL_VALUE
+ */
+export async function writeTorch(model: Model, source?: Uint8Array): Promise<WrittenModel> {
+  const file = source && isTorch(source) && model.origin?.format === 'torch' ? torchWeights(source) : undefined;
+  const update = stateUpdate(model, file?.tensors);
+  if (source && file && isOf(update, file) && canPatch(file.tensors, update.changed)) {
+    return { bytes: patchFile(source, file.tensors, update.changed), notes: update.notes };
+  }
+  const isModule = file?.container.includes('module') || file?.container === 'torchscript';
+  const notes = isModule ? ['the file is a state dict: the shapes of the whole module have changed'] : [];
+  return { bytes: writeArchive(update.tensors), notes: [...update.notes, ...notes] };
+}
+
+/** Whether the model's tensors are those of the file, whatever their values. */
+function isOf({ tensors }: StateUpdate, file: WeightFile): boolean {
+  return [...tensors.keys()].every((key) => file.tensors.has(key));
 }

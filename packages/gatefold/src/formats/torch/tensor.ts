@@ -1,6 +1,6 @@
 import { fail } from '@gatefold/runtime';
 import { PickleExtension, type PickleValue, PyGlobal, PyList } from '../pickle/index.ts';
-import { decodeNumbers, elementSize, type Layout } from '../state-dict/numbers.ts';
+import { decodeNumbers, elementSize, gatherBytes, type Layout } from '../state-dict/numbers.ts';
 import type { StateTensor, StoredType } from '../state-dict/types.ts';
 
 const storageTypes: Readonly<Record<string, StoredType>> = {
@@ -110,6 +110,11 @@ export class TorchTensor extends PickleExtension implements StateTensor {
   values(): Float32Array {
     const { bytes, little } = this.memory();
     return decodeNumbers(bytes, this.dtype, this.layout, little);
+  }
+
+  raw(): Uint8Array {
+    const { bytes, little } = this.memory();
+    return gatherBytes(bytes, this.dtype, this.layout, little);
   }
 }
 
