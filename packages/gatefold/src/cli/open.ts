@@ -16,10 +16,10 @@ export async function openModel(context: Context, path: string, architecture?: s
   const loaded = await loadModel(path, architecture);
   const list = assumptionsOf(loaded.model);
   if (list.length > 0) {
-    context.note(`${path} holds no graph. Taken for granted:`);
+    context.note(`${path}: the weights came without their network. Taken for granted:`);
     for (const text of list) context.note(`  - ${text}`);
     context.note(
-      'If that is wrong: gatefold inspect FILE --template > arch.yaml, change it, and pass --arch arch.yaml.',
+      'If that is wrong: gatefold inspect WEIGHTS --template > arch.yaml, change it, and pass --arch arch.yaml.',
     );
   }
   return loaded;

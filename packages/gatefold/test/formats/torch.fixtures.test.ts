@@ -41,7 +41,7 @@ layers:
 `;
 
 const ofModule = [
-  expect.stringContaining('in the order of the file'),
+  expect.stringContaining('in the order of the file, and forward() calls no other function: '),
   expect.stringContaining('last step, out[:, -1] (not on the final states'),
 ];
 const bidirectional = [...ofModule, expect.stringContaining('eps 1e-5')];

@@ -83,7 +83,7 @@ describe('a new state dict', () => {
     const source = fileOf('module.pt');
     const { model } = await readModel(source);
     const { bytes, notes } = await write(withoutClass(model), 'pt', source);
-    expect(notes).toEqual([expect.stringContaining('a state dict')]);
+    expect(notes).toEqual([expect.stringContaining('the file is a state dict')]);
     const again = (await readModel(bytes)).model;
     expect(again.weights['fc/kernel']!.shape).toEqual([3, 12]);
     expect(Object.keys(again.weights).length).toBe(Object.keys(model.weights).length);

@@ -20,6 +20,7 @@ const calls: Readonly<Record<string, (callable: PyGlobal, args: readonly PickleV
   '_codecs.encode': inert,
   'numpy.dtype': inert,
   'numpy.core.multiarray._reconstruct': inert,
+  'numpy.core.numeric._frombuffer': inert,
   'numpy.core.multiarray.scalar': (callable, args) => numberOf(args) ?? inert(callable, args),
   'numpy.random._pickle.__randomstate_ctor': inert,
   'numpy.random._pickle.__generator_ctor': inert,
@@ -40,6 +41,7 @@ const renamed: Readonly<Record<string, string>> = {
   __builtin__: 'builtins',
   copy_reg: 'copyreg',
   'numpy._core.multiarray': 'numpy.core.multiarray',
+  'numpy._core.numeric': 'numpy.core.numeric',
   'pathlib._local': 'pathlib',
 };
 

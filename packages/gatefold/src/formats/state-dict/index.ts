@@ -5,8 +5,8 @@ import { decidedArchitecture, draftOf } from './infer.ts';
 import type { StateTensor, WeightFile } from './types.ts';
 
 export { architectureTemplate } from './template.ts';
-export type { ModuleEntry, StateDict, StateTensor, StoredType, WeightFile } from './types.ts';
-export { type StateUpdate, stateUpdate, withTensors } from './write.ts';
+export type { ModuleEntry, StateDict, StateTensor, WeightFile } from './types.ts';
+export { type StateUpdate, stateUpdate, withoutGraph, withTensors } from './write.ts';
 
 /**
  * Makes a model of a file of weights: as its architecture file says, or without one where names and shapes decide.

@@ -1,6 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import type { Architecture, ArchitectureLayer } from './architecture.ts';
 import { type Candidate, candidateOf } from './candidate.ts';
+import { softmaxDimension } from './classes.ts';
 import { ordersOf } from './order.ts';
 import type { WeightFile } from './types.ts';
 
@@ -39,7 +40,8 @@ export function draftOf({ modules, isOrdered }: WeightFile): Draft {
   for (const i of candidates.keys()) drafter.add(i);
   const { layers, assumptions, problems, unknown } = drafter;
   const weighted = candidates.filter(({ layers: [layer] }) => layer !== undefined && hasWeights(layer));
-  if (weighted.length > 1 || modules.some(({ className }) => className !== undefined)) noteOrder(layers, assumptions);
+  // One module of PyTorch's own is all that there is; around any other stands a forward() that is not in the file.
+  if (modules.length !== 1 || modules[0]!.path !== '') noteOrder(layers, assumptions);
   if (!candidates.some(isRecurrent)) problems.push('no recurrent layer is known in the file');
   const [first] = weighted;
   const input = first?.layers[0]?.type === 'embedding' ? { ids: true } : { features: Math.max(1, first?.takes ?? 1) };
@@ -56,6 +58,8 @@ class Drafter {
   /** Width of the values so far, and the layer that gave it. */
   private width: number | undefined;
   private giver: Candidate | undefined;
+  /** Whether the values are one vector, not a sequence. */
+  private isVector = false;
   /** A linear layer after which no function came yet. */
   private open: Candidate | undefined;
 
@@ -109,6 +113,10 @@ class Drafter {
         remark: 'not in the file: relu, another function, or nothing (delete this line)',
       });
     }
+    const dimension = softmaxDimension(entry);
+    if (/softmax/i.test(layer.type) && dimension !== undefined && dimension !== (this.isVector ? 1 : 2)) {
+      this.problems.push(`${nameOf(candidate)}: dim ${dimension} is not the features of what is before it`);
+    }
     if (isRecurrent(candidate) && /decoder/i.test(entry.path) && this.candidates.slice(0, i).some(isRecurrent)) {
       this.problems.push(`${nameOf(candidate)}: how a decoder is fed is not in the file`);
     }
@@ -124,6 +132,7 @@ class Drafter {
     this.assumptions.push(
       `the head acts on the last step, out[:, -1]${both ? ' (not on the final states h_n of both directions)' : ''}`,
     );
+    this.isVector = true;
     this.layers.push({
       layer: { type: 'last' },
       remark: `not in the file: the last step; delete this line for every step, or type ${others}`,
@@ -166,9 +175,8 @@ function speaksItsOwnVocabulary(candidates: readonly Candidate[]): boolean {
 
 function noteOrder(layers: readonly DraftLayer[], assumptions: string[]): void {
   const chain = layers.map(({ layer }) => ('weights' in layer && layer.weights) || layer.type).join(' > ');
-  assumptions.unshift(
-    `the layers act in the order of the file: ${chain.length > 300 ? `${chain.slice(0, 300)} …` : chain}`,
-  );
+  const short = chain.length > 300 ? `${chain.slice(0, 300)} …` : chain;
+  assumptions.unshift(`the layers act in the order of the file, and forward() calls no other function: ${short}`);
 }
 
 /**

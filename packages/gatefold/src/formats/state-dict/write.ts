@@ -159,7 +159,10 @@ function encode(key: string, dtype: StoredType, { shape, data }: Numbers): Writt
   return { dtype, shape, bytes };
 }
 
-const standardNote = "the file holds weights without a graph, under the keys that PyTorch's own modules have";
+/** What to know of every file that holds a state dict alone. */
+export const withoutGraph = 'the file is a state dict: weights by name, without their network';
+
+const standardNote = "its keys are those that PyTorch's own modules have";
 
 function notesOf(model: Model, keys: ReadonlyMap<string, StoredType>, dropped: readonly string[]): string[] {
   const notes: string[] = [];

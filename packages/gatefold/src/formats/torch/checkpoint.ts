@@ -110,7 +110,9 @@ function note(dict: PyDict, inner: PickleValue | undefined, beside: Record<strin
   for (const [key, value] of dict.entries) {
     if (value === inner || typeof key !== 'string' || others.test(key) || Object.keys(beside).length >= 40) continue;
     const plain = plainOf(value, budget);
-    if (plain !== undefined && JSON.stringify(plain).length <= 1000) beside[key] = plain;
+    const text = plain === undefined ? '{}' : JSON.stringify(plain);
+    // Of dicts of tensors nothing plain remains.
+    if (text !== '{}' && text.length <= 1000) beside[key] = plain;
   }
 }
 

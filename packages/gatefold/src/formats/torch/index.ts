@@ -1,5 +1,5 @@
 import { fail, type Model } from '@gatefold/runtime';
-import { modelOf, type StateUpdate, stateUpdate, type WeightFile } from '../state-dict/index.ts';
+import { modelOf, type StateUpdate, stateUpdate, type WeightFile, withoutGraph } from '../state-dict/index.ts';
 import type { WrittenModel } from '../types.ts';
 import { isTorchZip, openArchive } from './archive.ts';
 import { weightsOf } from './checkpoint.ts';
@@ -51,9 +51,7 @@ export async function writeTorch(model: Model, source?: Uint8Array): Promise<Wri
   if (source && file && isOf(update, file) && canPatch(file.tensors, update.changed)) {
     return { bytes: patchFile(source, file.tensors, update.changed), notes: update.notes };
   }
-  const isModule = file?.container.includes('module') || file?.container === 'torchscript';
-  const notes = isModule ? ['the file is a state dict: the shapes of the whole module have changed'] : [];
-  return { bytes: writeArchive(update.tensors), notes: [...update.notes, ...notes] };
+  return { bytes: writeArchive(update.tensors), notes: [withoutGraph, ...update.notes] };
 }
 
 /** Whether the model's tensors are those of the file, whatever their values. */

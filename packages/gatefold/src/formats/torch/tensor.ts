@@ -133,6 +133,9 @@ export function storageOf(id: PickleValue, place: string, memory: (key: string) 
     fail('MODEL_UNSUPPORTED', `storages of type ${type.path} are not known`, {
       place,
       expected: Object.keys(storageTypes).join(', '),
+      ...(type.name.startsWith('Q')
+        ? { hint: 'the model is quantized: save the float model, and quantize it here' }
+        : {}),
     });
   }
   const offset = view instanceof PyList ? view.items[1] : 0;
