@@ -171,7 +171,7 @@ def files():
         "state_dict": {f"model.{key}": value for key, value in state.items()},
         "loops": {"fit_loop": {"state_dict": {}, "epoch_progress": {"total": {"ready": 1}}}},
         "callbacks": {"ModelCheckpoint{'monitor': None}": {"best_model_score": torch.tensor(0.5), "best_k_models": {}}},
-        "optimizer_states": [with_optimizer(model, x)],
+        "optimizer_states": [{"state": {0: {"step": torch.tensor(1.0)}}, "param_groups": [{"lr": 0.1, "params": [0]}]}],
         "lr_schedulers": [],
         "hparams_name": "kwargs",
         "hyper_parameters": {"hidden_size": 6, "num_layers": 2, "bidirectional": True},
@@ -207,6 +207,12 @@ def files():
     ids = torch.randint(0, 11, (2, 7))
     torch.save(tagger.state_dict(), folder / "tied.pt")
     vectors("tied", ids.to(torch.int32), tagger(ids))
+    unchecked = randomize(nn.LSTM(3, 4, batch_first=True))
+    x = torch.randn(2, 6, 3)
+    torch.serialization.set_crc32_options(False)
+    torch.save(unchecked.state_dict(), folder / "unchecked.pt", pickle_protocol=5)
+    torch.serialization.set_crc32_options(True)
+    vectors("unchecked", x, unchecked(x)[0])
 
 
 def views(state):

@@ -66,6 +66,7 @@ const files: { file: string; architecture?: string; assumptions?: unknown[] | un
   { file: 'script.pt', container: 'torchscript' },
   { file: 'deep.pt', architecture: deepArchitecture, assumptions: undefined },
   { file: 'tied.pt' },
+  { file: 'unchecked.pt' },
 ];
 
 describe('files of every form equal PyTorch', () => {

@@ -30,6 +30,7 @@ const inferable = [
   'module-lstm.pt',
   'script.pt',
   'tied.pt',
+  'unchecked.pt',
 ];
 
 describe('a file with new values in its storages', () => {

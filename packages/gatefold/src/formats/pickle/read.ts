@@ -4,7 +4,7 @@ import { instructions } from './instructions.ts';
 import { type PickleHost, PickleState } from './state.ts';
 import type { PickleValue } from './values.ts';
 
-const mostSteps = 20_000_000;
+const mostSteps = 10_000_000;
 const stop = 0x2e;
 
 /**

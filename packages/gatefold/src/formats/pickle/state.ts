@@ -27,12 +27,17 @@ const hostileBuiltins = new Set([
   ...['input', 'breakpoint', 'exit', 'quit', 'apply', 'execfile', 'file'],
 ]);
 
+/** Values on the heap that a program may make: far above any model's, far below what fills the memory. */
+const mostObjects = 2_000_000;
+const longestName = 256;
+
 /** The stack and the memo of a pickle's program, and what its instructions do with them. */
 export class PickleState {
   readonly cursor: PickleCursor;
   private readonly host: PickleHost;
   private readonly stack: Slot[] = [];
   private readonly memo = new Map<number, PickleValue>();
+  private objects = 0;
 
   constructor(cursor: PickleCursor, host: PickleHost) {
     this.cursor = cursor;
@@ -44,6 +49,10 @@ export class PickleState {
   }
 
   push(value: PickleValue): void {
+    if ((typeof value === 'object' && value !== null) || typeof value === 'bigint') {
+      if (++this.objects > mostObjects)
+        fail('FILE_TOO_LARGE', 'the pickle makes too many objects', { place: this.cursor.where() });
+    }
     this.stack.push(value);
   }
 
@@ -93,7 +102,8 @@ export class PickleState {
 
   get(index: number | bigint): void {
     const value = this.memo.get(this.index(index));
-    this.push(value === undefined ? this.corrupt('the pickle refers to a value that it did not store') : value);
+    if (value === undefined) this.corrupt('the pickle refers to a value that it did not store');
+    this.stack.push(value);
   }
 
   private index(value: number | bigint): number {
@@ -103,6 +113,7 @@ export class PickleState {
   /** Names a class or function. @throws MODEL_UNSUPPORTED for those that no model has a use for */
   global(module: PickleValue, name: PickleValue): void {
     if (typeof name !== 'string' || typeof module !== 'string') this.corrupt('a name in the pickle is no text');
+    if (name.length > longestName || module.length > longestName) this.corrupt('a name in the pickle is too long');
     const root = module.split('.')[0]!;
     const isBuiltin = root === 'builtins' || root === '__builtin__';
     if (hostile.has(root) || (isBuiltin && hostileBuiltins.has(name.split('.')[0]!))) {

@@ -30,8 +30,17 @@ const pool =
       : { type: 'pool', function: fn, size, stride };
   };
 
+/** A number of steps, or a word that stands for one; the odd step of "same" is on the right. */
+function paddingOf({ padding, kernel_size, dilation }: Options): number | [number, number] | undefined {
+  if (padding === 'valid') return 0;
+  if (padding !== 'same') return number(padding);
+  const total = ((number(kernel_size) ?? Number.NaN) - 1) * (number(dilation) ?? 1);
+  return Number.isInteger(total) && total >= 0 ? [Math.floor(total / 2), Math.ceil(total / 2)] : undefined;
+}
+
 const conv1d: Make = (options, weights) => {
-  const [stride, padding, dilation] = [options.stride, options.padding, options.dilation].map(number);
+  const [stride, dilation] = [options.stride, options.dilation].map(number);
+  const padding = paddingOf(options);
   if (stride === undefined || padding === undefined || dilation === undefined) return undefined;
   return (options.padding_mode ?? 'zeros') === 'zeros'
     ? { type: 'conv1d', weights, stride, padding, dilation }

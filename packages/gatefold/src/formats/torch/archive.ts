@@ -25,6 +25,13 @@ export function isTorchZip(bytes: Uint8Array): boolean {
   }
 }
 
+/** Takes a member out. PyTorch can be told to write no checksums: they are 0 then. */
+function memberOf(bytes: Uint8Array, entry: ZipEntry, limit: number): Uint8Array {
+  if (entry.crc !== 0 || entry.method !== 0 || entry.size !== entry.packed) return unzip(bytes, entry, limit);
+  const start = memberStart(bytes, entry);
+  return bytes.subarray(start, start + entry.size);
+}
+
 /**
  * Reads the archives of `torch.save` since 1.6 and of `torch.jit.save`: `data.pkl` and one member per storage.
  * @throws FILE_*, MODEL_UNSUPPORTED naming what the pickle wants to call
@@ -36,7 +43,7 @@ export function openArchive(bytes: Uint8Array): OpenedFile {
   const prefix = program.slice(0, -'data.pkl'.length);
   const textOf = (name: string) => {
     const entry = entries.get(prefix + name);
-    return entry ? utf8Decode(unzip(bytes, entry, 64))?.trim() : undefined;
+    return entry ? utf8Decode(memberOf(bytes, entry, 64))?.trim() : undefined;
   };
   const order = textOf('byteorder') ?? 'little';
   if (order !== 'little' && order !== 'big') {
@@ -53,14 +60,14 @@ export function openArchive(bytes: Uint8Array): OpenedFile {
     left -= entry.size;
     if (left < 0) fail('FILE_TOO_LARGE', 'the storages are larger than the archive', { place: entry.name });
     const found: StorageMemory = {
-      bytes: unzip(bytes, entry, storageLimit),
+      bytes: memberOf(bytes, entry, storageLimit),
       little: order === 'little',
       ...(entry.method === 0 ? { at: memberStart(bytes, entry) } : {}),
     };
     memories.set(key, found);
     return found;
   };
-  const { value } = readPickle(unzip(bytes, entries.get(program)!, pickleLimit), torchHost(memory), program);
+  const { value } = readPickle(memberOf(bytes, entries.get(program)!, pickleLimit), torchHost(memory), program);
   const scripted = entries.has(`${prefix}constants.pkl`);
   return {
     root: value,

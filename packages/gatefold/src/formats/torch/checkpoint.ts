@@ -22,6 +22,7 @@ const places = [
 /** What stands beside models and holds tensors of its own. */
 const others = /optim|sched|scaler|rng|loop|callback|^ema|_ema$|history/i;
 const mostSteps = 200_000;
+const longestKey = 1000;
 
 /**
  * Finds the weights in what a file holds: a state dict, a dict of state dicts, a checkpoint that holds either, or a
@@ -95,9 +96,10 @@ function collect(
 ): void {
   for (const [key, value] of dict.entries) {
     if (--steps.left < 0) fail('FILE_TOO_LARGE', 'the state dict has too many entries', { place: path.slice(0, 120) });
-    const name = path === '' ? String(key) : `${path}.${String(key)}`;
+    const name = `${path === '' ? '' : `${path}.`}${typeof key === 'object' ? '?' : String(key)}`;
     if (value instanceof TorchTensor) {
-      if (typeof key !== 'string') fail('FILE_CORRUPT', 'a tensor has no name', { place: path.slice(0, 120) });
+      if (typeof key !== 'string' || name.length > longestKey)
+        fail('FILE_CORRUPT', 'a tensor has no name, or a very long one', { place: name.slice(0, 120) });
       out.set(name, value);
     } else if (value instanceof PyDict && depth < 4 && !(depth === 0 && others.test(String(key)))) {
       collect(value, name, out, steps, depth + 1);

@@ -6,6 +6,7 @@ import { TorchTensor } from './tensor.ts';
 
 const deepest = 64;
 const mostModules = 20_000;
+const longestName = 256;
 const sequential = 'torch.nn.modules.container.Sequential';
 
 /** Whether an object is a module: one of `torch.save(model)`, or of a TorchScript archive. */
@@ -37,7 +38,10 @@ function partsOf(module: PyObject, place: string, budget: Budget): Parts {
     budget.left -= dict.entries.size;
     if (budget.left < 0) fail('FILE_TOO_LARGE', 'the modules have too many parts', { place: place.slice(0, 120) });
     for (const [name, value] of dict.entries) {
-      if (typeof name !== 'string') fail('FILE_CORRUPT', 'a module has a part without a name', { place });
+      if (typeof name !== 'string' || name.length > longestName)
+        fail('FILE_CORRUPT', 'a module has a part without a name, or with a very long one', {
+          place: place.slice(0, 120),
+        });
       // Empty tensors are state that a script keeps, not weights.
       if (value instanceof TorchTensor && !value.shape.includes(0)) parts.tensors.set(name, value);
       else if (isModule(value)) parts.children.push([name, value]);

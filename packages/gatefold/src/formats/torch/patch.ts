@@ -37,7 +37,7 @@ function repairChecksums(out: Uint8Array, touched: ReadonlySet<number>): void {
   const view = new DataView(out.buffer);
   for (const entry of listZip(out).values()) {
     const start = memberStart(out, entry);
-    if (!touched.has(start) || entry.size === 0) continue;
+    if (!touched.has(start) || entry.size === 0 || entry.crc === 0) continue;
     const sum = crc32(out.subarray(start, start + entry.size));
     view.setUint32(entry.listed + 16, sum, true);
     const isDeferred = (view.getUint16(entry.at + 6, true) & 8) !== 0;
