@@ -105,8 +105,40 @@ const refused: [string, Uint8Array, string, RegExp][] = [
     'FILE_FORMAT',
     /no weights/,
   ],
+  ['dicts without end', archive(widePickle()), 'FILE_TOO_LARGE', /too many entries/],
+  [
+    'objects without end',
+    archive([...proto, ...Array<number>(2_100_000).fill(0x5d), stop]),
+    'FILE_TOO_LARGE',
+    /objects/,
+  ],
   ['a module within itself', archive(moduleInItself()), 'FILE_TOO_LARGE', /contain each other/],
 ];
+
+/** Ten levels of dicts, each of which holds the next a thousand times. */
+function widePickle(): number[] {
+  const out = [...proto, 0x7d, 0x71, 0, 0x30];
+  for (let level = 1; level < 10; level++) {
+    out.push(0x7d, 0x28);
+    for (let i = 0; i < 1000; i++) out.push(0x4d, i & 255, i >> 8, 0x68, level - 1);
+    out.push(0x75, 0x71, level, 0x30);
+  }
+  return [...out, 0x68, 9, stop];
+}
+
+/** Linear layers that all look at one storage, each in another way. */
+function overlapping(): Uint8Array {
+  const width = 512;
+  const layers = Array.from({ length: 140 }, (_, i): [string, number[]] => [
+    `fc${i}.weight`,
+    tensor(300_000, [width, width], [width, 1], i, storage(300_000)),
+  ]);
+  const lstm = ['weight_ih_l0', 'weight_hh_l0'].map((name): [string, number[]] => [
+    `rnn.${name}`,
+    tensor(300_000, [width, width], [width, 1]),
+  ]);
+  return archive(dict(...lstm, ...layers), 300_000);
+}
 
 function moduleInItself(): number[] {
   const object = [...global('my', 'Model'), 0x29, 0x81, 0x71, 0];
@@ -126,6 +158,13 @@ describe('refused by name', () => {
     bytes.set(text('sys_info'));
     bytes.set(text('ustar'), 257);
     await expect(readModel(bytes)).rejects.toMatchObject({ code: 'FILE_VERSION' });
+  });
+
+  it('views that hold more than the file', async () => {
+    const names = Array.from({ length: 140 }, (_, i) => ({ type: 'linear', weights: `fc${i}` }));
+    const layers = [{ type: 'rnn', weights: 'rnn' }, ...names];
+    const architecture = JSON.stringify({ version: 1, input: { features: 512 }, layers });
+    await expect(readModel(overlapping(), { architecture })).rejects.toThrow(/more numbers than the file can/);
   });
 
   it('bytes after the last storage of the older form', async () => {

@@ -49,11 +49,16 @@ export class PickleState {
   }
 
   push(value: PickleValue): void {
-    if ((typeof value === 'object' && value !== null) || typeof value === 'bigint') {
-      if (++this.objects > mostObjects)
-        fail('FILE_TOO_LARGE', 'the pickle makes too many objects', { place: this.cursor.where() });
-    }
+    if ((typeof value === 'object' && value !== null) || typeof value === 'bigint') this.count(++this.objects);
     this.stack.push(value);
+  }
+
+  private count(objects: number): void {
+    if (objects <= mostObjects) return;
+    fail('FILE_TOO_LARGE', 'the pickle makes too many objects', {
+      place: this.cursor.where(),
+      expected: `at most ${mostObjects}`,
+    });
   }
 
   pushMark(): void {
@@ -94,10 +99,11 @@ export class PickleState {
 
   put(index: number | bigint): void {
     this.memo.set(this.index(index), this.top());
+    this.count(this.memo.size);
   }
 
   memoize(): void {
-    this.memo.set(this.memo.size, this.top());
+    this.put(this.memo.size);
   }
 
   get(index: number | bigint): void {

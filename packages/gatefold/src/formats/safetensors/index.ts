@@ -25,7 +25,14 @@ export function safetensorsWeights(bytes: Uint8Array): WeightFile {
   const keys = [...dict.keys()];
   // The format's own library sorts tensors by name; other writers keep their order.
   const isOrdered = keys.some((key, i) => i > 0 && key < keys[i - 1]!);
-  return { tensors: dict, modules: modulesOfKeys(dict), isOrdered, container: 'safetensors', beside: metadata };
+  return {
+    tensors: dict,
+    modules: modulesOfKeys(dict),
+    isOrdered,
+    size: bytes.length,
+    container: 'safetensors',
+    beside: metadata,
+  };
 }
 
 /**

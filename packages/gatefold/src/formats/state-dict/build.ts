@@ -11,6 +11,10 @@ export interface BuildOptions {
   readonly name: string;
   readonly format: string;
   readonly container: string;
+  /** Numbers that may be read in all. */
+  readonly limit: number;
+  /** Whether a person wrote the architecture. */
+  readonly isDescribed: boolean;
   /** What was taken for granted, in sentences for people. */
   readonly assumptions: readonly string[];
 }
@@ -40,7 +44,7 @@ function portOf({ input }: Architecture): Port {
  */
 export function buildModel(architecture: Architecture, tensors: StateDict, options: BuildOptions): Model {
   const builder = new GraphBuilder();
-  const supply = new Supply(tensors, builder);
+  const supply = new Supply(tensors, builder, options.isDescribed ? 'OPTION_INVALID' : 'MODEL_INVALID', options.limit);
   const port = portOf(architecture);
   builder.addInput(port);
   const values = new Map<string, string>([['input', port.name]]);

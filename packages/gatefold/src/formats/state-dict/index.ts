@@ -17,12 +17,18 @@ export function modelOf(
   format: string,
   { architecture, name = format }: { architecture?: string; name?: string },
 ): Model {
-  const about = { name, format, container: file.container };
+  // Archives may be compressed, and tied tensors count once: only views that overlap on purpose hold more.
+  const limit = 4 * file.size + 2 ** 24;
+  const about = { name, format, container: file.container, limit };
   if (architecture !== undefined) {
-    return buildModel(parseArchitecture(architecture), file.tensors, { ...about, assumptions: [] });
+    return buildModel(parseArchitecture(architecture), file.tensors, { ...about, isDescribed: true, assumptions: [] });
   }
   const draft = draftOf(file);
-  return buildModel(decidedArchitecture(file, draft), file.tensors, { ...about, assumptions: draft.assumptions });
+  return buildModel(decidedArchitecture(file, draft), file.tensors, {
+    ...about,
+    isDescribed: false,
+    assumptions: draft.assumptions,
+  });
 }
 
 /** The modules of a state dict: tensors whose keys differ in their last part only belong together. */

@@ -1,34 +1,40 @@
-import { fail, sizeOf } from '@gatefold/runtime';
+import { type ErrorCode, fail, sizeOf } from '@gatefold/runtime';
 import type { GraphBuilder } from '../graph-builder.ts';
 import { type Binding, bind, type Form } from './binding.ts';
 import type { StateDict, StateTensor } from './types.ts';
-
-const mostNumbers = 2 ** 28;
 
 /** Gives tensors to layers, remembers which were used and what was made of them. */
 export class Supply {
   readonly bindings: Binding[] = [];
   private readonly tensors: StateDict;
   private readonly builder: GraphBuilder;
+  private readonly missing: ErrorCode;
+  private readonly limit: number;
   private readonly used = new Set<string>();
   /** Weights that exist already, by what they were made of: tied tensors are one weight. */
   private readonly made = new Map<string, readonly string[]>();
   private numbers = 0;
 
-  constructor(tensors: StateDict, builder: GraphBuilder) {
+  /**
+   * `missing` is what it means that a tensor is not there: the file's fault, or that of who described it; `limit` the
+   * numbers that may be read in all.
+   */
+  constructor(tensors: StateDict, builder: GraphBuilder, missing: ErrorCode, limit: number) {
     this.tensors = tensors;
     this.builder = builder;
+    this.missing = missing;
+    this.limit = limit;
   }
 
   has(key: string): boolean {
     return this.tensors.has(key);
   }
 
-  /** The tensor of a key, of so many dimensions. @throws MODEL_SHAPE, OPTION_INVALID */
+  /** The tensor of a key, of so many dimensions. @throws MODEL_SHAPE, or `missing` */
   tensor(key: string, dimensions: number, place: string): StateTensor {
     const tensor = this.tensors.get(key);
     if (!tensor) {
-      fail('OPTION_INVALID', 'the file has no tensor of this name', { place, expected: this.nearest(key), found: key });
+      fail(this.missing, 'the file has no tensor of this name', { place, expected: this.nearest(key), found: key });
     }
     if (tensor.shape.length !== dimensions || sizeOf(tensor.shape) === 0) {
       fail('MODEL_SHAPE', 'a tensor does not fit its layer', {
@@ -48,8 +54,11 @@ export class Supply {
     let known = this.made.get(identity);
     if (!known) {
       for (const tensor of tensors) this.numbers += sizeOf(tensor.shape);
-      if (this.numbers > mostNumbers)
-        fail('FILE_TOO_LARGE', 'the tensors hold too many numbers', { place: keys[0]!, expected: `${mostNumbers}` });
+      if (this.numbers > this.limit)
+        fail('FILE_TOO_LARGE', 'the tensors hold more numbers than the file can', {
+          place: keys[0]!,
+          expected: `at most ${this.limit}`,
+        });
       const values = bind(
         form,
         tensors.map((tensor) => ({ shape: tensor.shape, data: tensor.values() })),

@@ -36,6 +36,8 @@ export interface WeightFile {
   readonly modules: readonly ModuleEntry[];
   /** Whether the order of the modules is that of their definition; some files sort their keys. */
   readonly isOrdered: boolean;
+  /** Bytes of the file: what its tensors hold in all is near that, unless they overlap. */
+  readonly size: number;
   /** How the tensors came: for `origin`. */
   readonly container: string;
   /** Plain values that stood beside the weights and help people to decide. */

@@ -71,6 +71,7 @@ export function openArchive(bytes: Uint8Array): OpenedFile {
   const scripted = entries.has(`${prefix}constants.pkl`);
   return {
     root: value,
+    size: bytes.length,
     container: scripted ? 'torchscript' : 'zip',
     version: `${scripted ? 'TorchScript' : 'zip'} ${textOf('version') ?? textOf('.data/version') ?? '?'}`,
   };

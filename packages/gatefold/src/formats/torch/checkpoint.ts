@@ -29,7 +29,7 @@ const longestKey = 1000;
  * whole module.
  * @throws FILE_FORMAT where there are no weights, FILE_TOO_LARGE
  */
-export function weightsOf({ root, container }: OpenedFile): WeightFile {
+export function weightsOf({ root, container, size }: OpenedFile): WeightFile {
   const beside: Record<string, unknown> = Object.create(null);
   const budget = { left: 20_000 };
   let at: PickleValue = root;
@@ -39,7 +39,7 @@ export function weightsOf({ root, container }: OpenedFile): WeightFile {
     note(at, inner, beside, budget);
     at = inner;
   }
-  if (isModule(at)) return ofModule(at, container, beside);
+  if (isModule(at)) return ofModule(at, { container, size, beside });
   const tensors = new Map<string, StateTensor>();
   if (at instanceof PyDict) collect(at, '', tensors, { left: mostSteps }, 0);
   if (tensors.size === 0) {
@@ -49,10 +49,13 @@ export function weightsOf({ root, container }: OpenedFile): WeightFile {
     });
   }
   if (at instanceof PyDict) note(at, undefined, beside, budget);
-  return { tensors, modules: modulesOfKeys(tensors), isOrdered: true, container, beside };
+  return { tensors, modules: modulesOfKeys(tensors), isOrdered: true, size, container, beside };
 }
 
-function ofModule(module: PyObject, container: string, beside: Record<string, unknown>): WeightFile {
+function ofModule(
+  module: PyObject,
+  { container, size, beside }: Pick<WeightFile, 'container' | 'size' | 'beside'>,
+): WeightFile {
   const modules = modulesOf(module);
   const tensors = new Map<string, StateTensor>();
   for (const { path, tensors: own } of modules) {
@@ -62,6 +65,7 @@ function ofModule(module: PyObject, container: string, beside: Record<string, un
     tensors,
     modules,
     isOrdered: true,
+    size,
     container: container === 'torchscript' ? container : `${container}, whole module`,
     beside,
   };

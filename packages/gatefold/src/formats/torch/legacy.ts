@@ -84,5 +84,5 @@ export function openLegacy(bytes: Uint8Array): OpenedFile {
   }
   if (at !== bytes.length)
     fail('FILE_CORRUPT', 'bytes follow the last storage', { place: `byte ${at}`, found: `${bytes.length - at} bytes` });
-  return { root: model.value, container: 'legacy', version: `legacy ${protocol}` };
+  return { root: model.value, size: bytes.length, container: 'legacy', version: `legacy ${protocol}` };
 }
