@@ -60,6 +60,10 @@ export function rowMajor(shape: readonly number[]): number[] {
   return out;
 }
 
+function isRowMajor({ shape, stride }: Layout): boolean {
+  return rowMajor(shape).every((step, d) => step === stride[d]);
+}
+
 /** Byte positions of a tensor's elements, in row-major order. */
 function* positions({ offset, shape, stride }: Layout, size: number): Generator<number> {
   const total = shape.reduce((product, n) => product * n, 1);
@@ -82,8 +86,7 @@ export function decodeNumbers(bytes: Uint8Array, type: StoredType, layout: Layou
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const read = readers[type];
   const out = new Float32Array(layout.shape.reduce((product, n) => product * n, 1));
-  const plain = rowMajor(layout.shape);
-  if (plain.every((step, d) => step === layout.stride[d])) {
+  if (isRowMajor(layout)) {
     for (let i = 0, at = layout.offset * size; i < out.length; i++, at += size) out[i] = read(view, at, little);
     return out;
   }
@@ -95,7 +98,9 @@ export function decodeNumbers(bytes: Uint8Array, type: StoredType, layout: Layou
 /** The elements of a tensor side by side in row-major order, little-endian. */
 export function gatherBytes(bytes: Uint8Array, type: StoredType, layout: Layout, little = true): Uint8Array {
   const size = elementSize[type];
-  const out = new Uint8Array(layout.shape.reduce((product, n) => product * n, size));
+  const length = layout.shape.reduce((product, n) => product * n, size);
+  if (little && isRowMajor(layout)) return bytes.subarray(layout.offset * size, layout.offset * size + length);
+  const out = new Uint8Array(length);
   let to = 0;
   for (const at of positions(layout, size)) {
     const element = bytes.subarray(at, at + size);
