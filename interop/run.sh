@@ -4,6 +4,8 @@
 # The models of this repository, and if GATEFOLD_CORPUS is set the whole Keras
 # models there, get an npz of seeded inputs and Keras' outputs each, named by the
 # path of the model with / replaced by __; then *.interop.test.ts reads them.
+# What is written for PyTorch is loaded and run by the one of interop/.venv-keras3 (or of the Python that
+# GATEFOLD_TORCH names), from within its test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

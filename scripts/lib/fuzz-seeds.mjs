@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { writeGatefold } from '@gatefold/runtime';
-import { quantize, readModel } from 'gatefold';
+import { architectureTemplate, quantize, readModel } from 'gatefold';
 import { at } from './files.mjs';
 
 const settings = [
@@ -13,7 +13,22 @@ const settings = [
   { bits: 4, mixed: [{ target: 'U/candidate', bits: 8 }] },
 ];
 
-/** Small valid files: Keras fixtures, and containers of every encoding made from one of them. */
+/** The forms of PyTorch's files; those without checksums come twice, so that mutants get past the container. */
+const torchFiles = [
+  ...['legacy.pt', 'module-legacy.pt', 'evil-legacy.pt', 'legacy.pt', 'module-legacy.pt', 'state.safetensors'],
+  ...['state.pt', 'bfloat16.pt', 'module-rnn.pt', 'module-deep.pt', 'script.pt', 'tied.pt', 'views.pt'],
+];
+
+function torchSeeds() {
+  return torchFiles.map((name, i) => {
+    const bytes = new Uint8Array(readFileSync(at(`fixtures/torch/${name}`)));
+    // Every other one with its template, which reads more of the file than inference does.
+    const isTemplate = i % 2 === 1 && !name.startsWith('evil');
+    return { name, bytes, ...(isTemplate ? { architecture: architectureTemplate(bytes) } : {}) };
+  });
+}
+
+/** Small valid files: fixtures of Keras and PyTorch, and containers of every encoding made from one of them. */
 export async function fuzzSeeds(reader) {
   const folder = at('fixtures/keras/');
   const keras = readdirSync(folder)
@@ -37,5 +52,6 @@ export async function fuzzSeeds(reader) {
       bytes: writeGatefold(quantize(model, chosen).model),
     });
   }
-  return reader === 'keras' ? keras : reader === 'gatefold' ? containers : [...containers, ...keras];
+  const byReader = { keras, gatefold: containers, torch: torchSeeds() };
+  return byReader[reader] ?? Object.values(byReader).flat();
 }

@@ -1,6 +1,6 @@
 export * from './compress/index.ts';
 export * from './data/index.ts';
 export * from './evaluate/index.ts';
-export { type ReadModel, type ReadOptions, readModel, writerFor } from './formats/index.ts';
+export { architectureTemplate, type ReadModel, type ReadOptions, readModel, writerFor } from './formats/index.ts';
 export * from './recipe/index.ts';
 export * from './report/index.ts';

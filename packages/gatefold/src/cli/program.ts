@@ -42,7 +42,10 @@ export function buildProgram(signal: AbortSignal): Command {
         'seed of everything random (default 1)',
         wholeNumber('--seed', { from: 0, to: 2 ** 32 - 1 }),
       )
-      .option('--arch <what>', 'architecture JSON for a weights-only file; for train, a line of layers');
+      .option(
+        '--arch <what>',
+        'architecture of a weights-only file: JSON of Keras, or YAML of inspect --template; for train, layers',
+      );
   const act =
     <F>(load: () => Promise<(context: Context, target: never, flags: F) => Promise<void>>) =>
     async (target: unknown, flags: F & GlobalOptions) => {
@@ -55,9 +58,9 @@ export function buildProgram(signal: AbortSignal): Command {
       }
     };
 
-  command('inspect <model>', 'shows what is in a file, what it costs and whether it streams').action(
-    act(async () => (await import('./commands/inspect.ts')).inspect),
-  );
+  command('inspect <model>', 'shows what is in a file, what it costs and whether it streams')
+    .option('--template', 'print an architecture file for weights without a graph, to be completed')
+    .action(act(async () => (await import('./commands/inspect.ts')).inspect));
   command('run <model>', 'runs a model on arrays')
     .requiredOption('--input <file>', 'an .npz with an array per input, [batch, time, features]')
     .requiredOption('-o, --output <file>', 'an .npz for the outputs')

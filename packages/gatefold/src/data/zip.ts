@@ -10,6 +10,8 @@ export interface ZipEntry {
   readonly crc: number;
   /** Where its local header starts. */
   readonly at: number;
+  /** Where its entry of the directory starts. */
+  readonly listed: number;
 }
 
 const endSignature = 0x06054b50;
@@ -62,6 +64,7 @@ export function listZip(bytes: Uint8Array): Map<string, ZipEntry> {
       packed: view.getUint32(at + 20, true),
       size: view.getUint32(at + 24, true),
       at: view.getUint32(at + 42, true),
+      listed: at,
     });
     at += length;
   }
@@ -73,7 +76,7 @@ export function listZip(bytes: Uint8Array): Map<string, ZipEntry> {
  * @throws FILE_TRUNCATED, FILE_CORRUPT, FILE_TOO_LARGE
  */
 export function unzip(bytes: Uint8Array, entry: ZipEntry, limit: number): Uint8Array {
-  const { name: place, size, packed, method, at } = entry;
+  const { name: place, size, packed, method } = entry;
   if (size > limit) {
     fail('FILE_TOO_LARGE', 'a member of the archive is too large', {
       place,
@@ -88,6 +91,18 @@ export function unzip(bytes: Uint8Array, entry: ZipEntry, limit: number): Uint8A
       found: `${size}`,
     });
   }
+  const from = memberStart(bytes, entry);
+  const data = inflate(bytes.subarray(from, from + packed), method, size, place);
+  // The inflater drops what does not fit its output, so the checksum also finds members longer than they claim.
+  if (crc32(data) !== entry.crc) fail('FILE_CORRUPT', 'a member of the archive does not match its checksum', { place });
+  return data;
+}
+
+/**
+ * Where the bytes of a member start, after its own header.
+ * @throws FILE_TRUNCATED, FILE_CORRUPT
+ */
+export function memberStart(bytes: Uint8Array, { name: place, at, packed }: ZipEntry): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (at + 30 > bytes.length) fail('FILE_TRUNCATED', 'a member of the archive lies outside the file', { place });
   if (view.getUint32(at, true) !== localSignature)
@@ -100,10 +115,7 @@ export function unzip(bytes: Uint8Array, entry: ZipEntry, limit: number): Uint8A
       found: `${bytes.length}`,
     });
   }
-  const data = inflate(bytes.subarray(from, from + packed), method, size, place);
-  // The inflater drops what does not fit its output, so the checksum also finds members longer than they claim.
-  if (crc32(data) !== entry.crc) fail('FILE_CORRUPT', 'a member of the archive does not match its checksum', { place });
-  return data;
+  return from;
 }
 
 function inflate(packed: Uint8Array, method: number, size: number, place: string): Uint8Array {

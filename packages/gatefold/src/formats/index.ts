@@ -1,4 +1,4 @@
-import { fail, isSafetensors, type Model } from '@gatefold/runtime';
+import { fail, type Model } from '@gatefold/runtime';
 import { isZip } from '../data/zip.ts';
 import { formats } from './registry.ts';
 import type { Format, ReadOptions } from './types.ts';
@@ -13,9 +13,8 @@ export interface ReadModel {
 /** Formats that are recognised so that their refusal can name them. */
 const others: readonly { name: string; is: (bytes: Uint8Array) => boolean }[] = [
   { name: 'a TensorFlow Lite model', is: (bytes) => ascii(bytes, 4, 4) === 'TFL3' },
-  { name: 'a safetensors state dict without a graph', is: isSafetensors },
-  { name: 'a PyTorch archive or another zip file', is: isZip },
-  { name: 'a Python pickle', is: (bytes) => bytes[0] === 0x80 && bytes[1]! <= 5 },
+  { name: 'a zip file of another kind', is: isZip },
+  { name: 'a Python pickle that PyTorch did not save', is: (bytes) => bytes[0] === 0x80 && bytes[1]! <= 5 },
   {
     name: 'JSON (a TensorFlow.js model or an architecture alone)',
     is: (bytes) => /^\s*[{[]/.test(ascii(bytes, 0, 16)),
@@ -40,6 +39,32 @@ export async function readModel(bytes: Uint8Array, options: ReadOptions = {}): P
       known?.name ??
       `bytes ${[...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ') || '(none)'}`,
   });
+}
+
+/**
+ * Reads a file that was written from `model`: formats that hold no graph give its graph the weights of the file.
+ * @throws as readModel
+ */
+export async function rereadModel(bytes: Uint8Array, model: Model, options: ReadOptions = {}): Promise<ReadModel> {
+  const format = formats.find(({ is }) => is(bytes));
+  if (!format?.reread) return readModel(bytes, options);
+  return { model: format.reread(bytes, model), format: { name: format.name, version: '' } };
+}
+
+/**
+ * The text of an architecture file for a file of weights, to be completed by a person.
+ * @throws OPTION_INVALID where the file needs none, FILE_*, MODEL_*
+ */
+export function architectureTemplate(bytes: Uint8Array): string {
+  const format = formats.find(({ is }) => is(bytes));
+  if (!format?.template) {
+    fail('OPTION_INVALID', 'only files of weights without a graph need an architecture', {
+      place: '--template',
+      expected: formats.flatMap(({ template, title }) => (template ? [title] : [])).join(', '),
+      found: format?.title ?? 'another file',
+    });
+  }
+  return format.template(bytes);
 }
 
 /**

@@ -1,5 +1,8 @@
-import { isGatefold, readGatefold, writeGatefold } from '@gatefold/runtime';
+import { isGatefold, isSafetensors, readGatefold, writeGatefold } from '@gatefold/runtime';
 import { isKeras, readKeras } from './keras/index.ts';
+import { readSafetensorsModel, safetensorsWeights, writeSafetensorsModel } from './safetensors/index.ts';
+import { architectureTemplate, withTensors } from './state-dict/index.ts';
+import { isTorch, readTorch, torchWeights, writeTorch } from './torch/index.ts';
 import type { Format } from './types.ts';
 
 const gatefold: Format = {
@@ -22,5 +25,27 @@ const keras: Format = {
   },
 };
 
+const torch: Format = {
+  name: 'torch',
+  title: 'a PyTorch file (.pt, .pth, .ckpt)',
+  extensions: ['pt', 'pth', 'ckpt'],
+  is: isTorch,
+  read: readTorch,
+  template: (bytes) => architectureTemplate(torchWeights(bytes)),
+  write: (model, { source }) => writeTorch(model, source),
+  reread: (bytes, model) => withTensors(model, torchWeights(bytes).tensors),
+};
+
+const safetensors: Format = {
+  name: 'safetensors',
+  title: 'a safetensors state dict',
+  extensions: ['safetensors'],
+  is: isSafetensors,
+  read: async (bytes, options) => ({ model: await readSafetensorsModel(bytes, options), version: '1' }),
+  template: (bytes) => architectureTemplate(safetensorsWeights(bytes)),
+  write: (model, { source }) => writeSafetensorsModel(model, source),
+  reread: (bytes, model) => withTensors(model, safetensorsWeights(bytes).tensors),
+};
+
 /** Asked in this order: the first whose `is` says yes reads the file. */
-export const formats: readonly Format[] = [gatefold, keras];
+export const formats: readonly Format[] = [gatefold, keras, torch, safetensors];

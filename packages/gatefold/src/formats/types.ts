@@ -20,6 +20,8 @@ export interface WriteOptions {
 export interface WrittenModel {
   readonly bytes: Uint8Array;
   readonly beside?: ReadonlyMap<string, Uint8Array>;
+  /** What a person should know of the file, in sentences. */
+  readonly notes?: readonly string[];
 }
 
 /** A file format: one folder of its own and one line in `registry.ts`. */
@@ -33,6 +35,12 @@ export interface Format {
   is(bytes: Uint8Array): boolean;
   /** @throws FILE_*, MODEL_* */
   read(bytes: Uint8Array, options: ReadOptions): Promise<{ readonly model: Model; readonly version: string }>;
+  /** Text of an architecture file for weights without a graph, filled with what the file tells. @throws FILE_*, MODEL_* */
+  template?(bytes: Uint8Array): string;
+  /**
+   * For formats without a graph: the model with the weights of a file that was written from it. @throws FILE_*
+   */
+  reread?(bytes: Uint8Array, model: Model): Model;
   /** @throws MODEL_UNSUPPORTED naming what the format cannot hold */
   write?(model: Model, options: WriteOptions): Promise<WrittenModel>;
 }

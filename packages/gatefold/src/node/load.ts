@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import { fail, type Model } from '@gatefold/runtime';
-import { readModel } from '../formats/index.ts';
+import { type ReadOptions, readModel, rereadModel } from '../formats/index.ts';
 import { readBytes } from './files.ts';
 
 export interface LoadedModel {
@@ -19,8 +19,25 @@ export interface LoadedModel {
  * @throws FILE_*, MODEL_*
  */
 export async function loadModel(path: string, architecture?: string): Promise<LoadedModel> {
-  const source = await readBytes(path);
   const text = architecture === undefined ? undefined : new TextDecoder().decode(await readBytes(architecture));
+  return load(path, (source, options) =>
+    readModel(source, { ...options, ...(text === undefined ? {} : { architecture: text }) }),
+  );
+}
+
+/**
+ * Reads a file that was written from a model.
+ * @throws FILE_*, MODEL_*
+ */
+export async function loadWritten(path: string, model: Model): Promise<LoadedModel> {
+  return load(path, (source, options) => rereadModel(source, model, options));
+}
+
+async function load(
+  path: string,
+  read: (source: Uint8Array, options: ReadOptions) => ReturnType<typeof readModel>,
+): Promise<LoadedModel> {
+  const source = await readBytes(path);
   const name = basename(path).replace(/\.[^.]+$/, '');
   let bytes = source.length;
   const beside = async (file: string): Promise<Uint8Array> => {
@@ -28,11 +45,7 @@ export async function loadModel(path: string, architecture?: string): Promise<Lo
     bytes += found.length;
     return found;
   };
-  const { model, format } = await readModel(source, {
-    name,
-    beside,
-    ...(text === undefined ? {} : { architecture: text }),
-  });
+  const { model, format } = await read(source, { name, beside });
   return { model, format, path, bytes, source };
 }
 

@@ -7,9 +7,9 @@ import {
   type Session,
   simd128Engine,
 } from '@gatefold/runtime';
-import { loadModel } from '../../node/load.ts';
 import { alignedTable } from '../../report/format.ts';
 import type { Context } from '../context.ts';
+import { openModel } from '../open.ts';
 import { engineOption } from './run.ts';
 
 interface Timing {
@@ -89,7 +89,7 @@ export async function bench(
     : [simd128Engine, relaxedEngine].filter((engine) => engine.unavailable() === undefined);
   const runners: Runner[] = [];
   for (const path of paths) {
-    const { model } = await loadModel(path, options.arch);
+    const { model } = await openModel(context, path, options.arch);
     for (const engine of engines) runners.push(prepare(path, model, engine));
   }
   const calls = runners.map((runner) => {

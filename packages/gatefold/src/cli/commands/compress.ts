@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { fail, writeGatefold } from '@gatefold/runtime';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
-import { type LoadedModel, loadModel } from '../../node/load.ts';
+import { type LoadedModel, loadWritten } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
 import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../../report/index.ts';
@@ -10,6 +10,7 @@ import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
 import { calibrationFor, dataFor } from '../data-source.ts';
 import { modelNames } from '../model-names.ts';
+import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-step.ts';
 import { checkTarget, saveModel } from './convert.ts';
 
@@ -44,7 +45,7 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
       fail('OPTION_INVALID', 'the report would overwrite the model', { place: '--html', found: flags.html });
     }
   }
-  const before = await loadModel(path, flags.arch);
+  const before = await openModel(context, path, flags.arch);
   const dataset = await dataFor(flags, before.model);
   if (flags.maxDrop !== undefined && (!dataset?.targets || dataset.task === 'custom')) {
     fail('OPTION_INVALID', '--max-drop needs data with targets, and a task that is judged by one metric', {
@@ -77,7 +78,7 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
   for (const warning of new Set(steps.flatMap((step) => step.warnings))) context.note(`note: ${warning}`);
   await saveModel(context, flags.output, model, { source: before.source });
   // What is measured is what was written.
-  const after = await loadModel(flags.output);
+  const after = await loadWritten(flags.output, model);
   const [name, madeName] = modelNames([path, flags.output]);
   const report = await measureReport(
     [

@@ -2,9 +2,9 @@ import { dirname, extname, join } from 'node:path';
 import type { Model } from '@gatefold/runtime';
 import { writerFor } from '../../formats/index.ts';
 import { checkOutput } from '../../node/files.ts';
-import { loadModel } from '../../node/load.ts';
 import { showBytes } from '../../report/format.ts';
 import type { Context } from '../context.ts';
+import { openModel } from '../open.ts';
 
 /** Refuses output formats that cannot be written, before any work is done. */
 export function checkTarget(context: Context, path: string, to?: string): void {
@@ -23,10 +23,12 @@ export async function saveModel(
   model: Model,
   { source, to }: { readonly source?: Uint8Array; readonly to?: string | undefined } = {},
 ): Promise<number> {
-  const { bytes, beside = new Map<string, Uint8Array>() } = await writerOf(path, to).write(
-    model,
-    source ? { source } : {},
-  );
+  const {
+    bytes,
+    beside = new Map<string, Uint8Array>(),
+    notes = [],
+  } = await writerOf(path, to).write(model, source ? { source } : {});
+  for (const text of notes) context.note(`${path}: ${text}`);
   const files = [...beside].map(([name, content]) => [join(dirname(path), name), content] as const);
   await context.save([...files, [path, bytes]]);
   return files.reduce((sum, [, content]) => sum + content.length, bytes.length);
@@ -38,7 +40,7 @@ export async function convert(
   options: { output: string; to?: string; arch?: string },
 ): Promise<void> {
   checkTarget(context, options.output, options.to);
-  const { model, format, bytes, source } = await loadModel(path, options.arch);
+  const { model, format, bytes, source } = await openModel(context, path, options.arch);
   const written = await saveModel(context, options.output, model, { source, to: options.to });
   context.result(
     { input: path, format: format.name, output: options.output, bytes: { before: bytes, after: written } },

@@ -1,13 +1,13 @@
 import { fail } from '@gatefold/runtime';
 import { evaluate } from '../../evaluate/index.ts';
 import { checkOutput } from '../../node/files.ts';
-import { loadModel } from '../../node/load.ts';
 import { measureReport, sizeInWords } from '../../node/measure.ts';
 import { reportHtml, reportJson, reportText, showMetric } from '../../report/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
 import { dataFor } from '../data-source.ts';
 import { modelNames } from '../model-names.ts';
+import { openModel } from '../open.ts';
 import { engineOption } from './run.ts';
 
 export async function evalModel(
@@ -15,7 +15,7 @@ export async function evalModel(
   path: string,
   flags: DataFlags & { engine?: string; arch?: string },
 ): Promise<void> {
-  const { model } = await loadModel(path, flags.arch);
+  const { model } = await openModel(context, path, flags.arch);
   const dataset = (await dataFor(flags, model))!;
   if (!dataset.evaluate && (!dataset.targets || dataset.task === 'custom')) {
     fail('DATA_INVALID', 'there is nothing to measure', {
@@ -50,7 +50,7 @@ export async function compare(
   const names = modelNames(paths);
   const subjects = [];
   for (const [i, file] of paths.entries()) {
-    subjects.push({ name: names[i]!, file, model: (await loadModel(file, flags.arch)).model });
+    subjects.push({ name: names[i]!, file, model: (await openModel(context, file, flags.arch)).model });
   }
   const dataset = await dataFor(flags, subjects[0]!.model);
   const report = await measureReport(subjects, dataset, {

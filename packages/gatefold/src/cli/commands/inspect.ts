@@ -9,9 +9,12 @@ import {
   storedBytes,
 } from '@gatefold/runtime';
 import { encodingName } from '../../evaluate/index.ts';
-import { type LoadedModel, loadModel } from '../../node/load.ts';
+import { architectureTemplate } from '../../formats/index.ts';
+import { readBytes } from '../../node/files.ts';
+import type { LoadedModel } from '../../node/load.ts';
 import { alignedTable, showBytes, showNumber } from '../../report/format.ts';
 import type { Context } from '../context.ts';
+import { assumptionsOf, openModel } from '../open.ts';
 
 /** What `inspect --json` prints. */
 function describeModel({ model, format, bytes }: LoadedModel) {
@@ -27,6 +30,7 @@ function describeModel({ model, format, bytes }: LoadedModel) {
     bytes,
     ...main,
     ...(graphs.length > 1 ? { graphs } : {}),
+    ...(assumptionsOf(model).length > 0 ? { assumptions: assumptionsOf(model) } : {}),
   };
 }
 
@@ -114,7 +118,17 @@ function describeText(about: ReturnType<typeof describeModel>): string {
   ].join('\n');
 }
 
-export async function inspect(context: Context, path: string, options: { arch?: string }): Promise<void> {
-  const about = describeModel(await loadModel(path, options.arch));
+export async function inspect(
+  context: Context,
+  path: string,
+  options: { arch?: string; template?: boolean },
+): Promise<void> {
+  if (options.template) {
+    const template = architectureTemplate(await readBytes(path));
+    context.result({ template }, template.trimEnd());
+    return;
+  }
+  const loaded = await openModel(context, path, options.arch);
+  const about = describeModel(loaded);
   context.result(about, () => describeText(about));
 }

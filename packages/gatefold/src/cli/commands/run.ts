@@ -10,8 +10,8 @@ import {
 import { referenceEngine } from '@gatefold/runtime/reference';
 import { type NpyArray, readNpz, toFloat32, writeNpz } from '../../data/npz.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
-import { loadModel } from '../../node/load.ts';
 import type { Context } from '../context.ts';
+import { openModel } from '../open.ts';
 
 const engines: readonly Engine[] = [referenceEngine, simd128Engine, relaxedEngine];
 
@@ -60,7 +60,7 @@ export async function run(
   options: { input: string; output: string; engine?: string; steps?: boolean; arch?: string },
 ): Promise<void> {
   checkOutput(options.output, context.force);
-  const { model } = await loadModel(path, options.arch);
+  const { model } = await openModel(context, path, options.arch);
   const session = createSession(model, engineOption(options.engine));
   const arrays = arraysFor(session, readNpz(await readBytes(options.input)));
   const batch = [...arrays.values()][0]!.shape[0]!;

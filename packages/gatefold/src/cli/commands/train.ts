@@ -5,7 +5,7 @@ import { match, placeOf, requireMatch } from '../../compress/address.ts';
 import { type Dataset, fitToModel } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
-import { loadModel } from '../../node/load.ts';
+import { loadModel, loadWritten } from '../../node/load.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { showBytes, showMetric } from '../../report/index.ts';
 import {
@@ -21,6 +21,7 @@ import {
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
 import { dataFor, dataForNew } from '../data-source.ts';
+import { openModel } from '../open.ts';
 import type { TrainFlags } from '../train-options.ts';
 import { checkTarget, saveModel } from './convert.ts';
 
@@ -53,7 +54,7 @@ export async function trainNew(context: Context, flags: Flags): Promise<void> {
 /** A model that was trained before goes on learning. */
 export async function finetune(context: Context, path: string, flags: Flags): Promise<void> {
   checkTarget(context, flags.output);
-  const { model, source } = await loadModel(path, flags.arch);
+  const { model, source } = await openModel(context, path, flags.arch);
   const whole = (await dataFor(flags, model))!;
   const judge = await dataFor(flags, model, flags.valid);
   await run(context, flags, { model, source, ...parted(context, flags, whole, judge), epochs: flags.epochs ?? 3 });
@@ -129,7 +130,9 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
     prepared.source ? { source: prepared.source } : {},
   );
   await rm(checkpoint, { force: true });
-  const { metrics } = await evaluate((await loadModel(flags.output)).model, judged, { signal: context.signal });
+  const { metrics } = await evaluate((await loadWritten(flags.output, result.model)).model, judged, {
+    signal: context.signal,
+  });
   context.result(
     {
       output: flags.output,

@@ -1,0 +1,26 @@
+import type { Model } from '@gatefold/runtime';
+import { type LoadedModel, loadModel } from '../node/load.ts';
+import type { Context } from './context.ts';
+
+/** What the reader of a file without a graph took for granted, in sentences. */
+export function assumptionsOf({ origin }: Model): string[] {
+  const list = origin?.assumptions;
+  return Array.isArray(list) ? list.filter((text) => typeof text === 'string') : [];
+}
+
+/**
+ * Loads a model and says what was taken for granted, so that a wrong guess does not pass in silence.
+ * @throws FILE_*, MODEL_*
+ */
+export async function openModel(context: Context, path: string, architecture?: string): Promise<LoadedModel> {
+  const loaded = await loadModel(path, architecture);
+  const list = assumptionsOf(loaded.model);
+  if (list.length > 0) {
+    context.note(`${path}: the weights came without their network. Taken for granted:`);
+    for (const text of list) context.note(`  - ${text}`);
+    context.note(
+      'If that is wrong: gatefold inspect WEIGHTS --template > arch.yaml, change it, and pass --arch arch.yaml.',
+    );
+  }
+  return loaded;
+}

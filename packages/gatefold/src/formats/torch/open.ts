@@ -1,0 +1,11 @@
+import type { PickleValue } from '../pickle/index.ts';
+
+/** A file's pickle, interpreted as data; its tensors find their memory themselves. */
+export interface OpenedFile {
+  readonly root: PickleValue;
+  /** Bytes of the file. */
+  readonly size: number;
+  readonly container: 'zip' | 'legacy' | 'torchscript';
+  /** For people: "zip 3". */
+  readonly version: string;
+}
