@@ -17,7 +17,7 @@ const others: readonly { name: string; is: (bytes: Uint8Array) => boolean }[] = 
   { name: 'a PyTorch archive or another zip file', is: isZip },
   { name: 'a Python pickle', is: (bytes) => bytes[0] === 0x80 && bytes[1]! <= 5 },
   {
-    name: 'JSON (a TensorFlow.js model or an architecture alone)',
+    name: 'JSON (an architecture alone?)',
     is: (bytes) => /^\s*[{[]/.test(ascii(bytes, 0, 16)),
   },
   { name: 'a protocol buffer (an ONNX or TensorFlow model)', is: (bytes) => bytes[0] === 0x08 || bytes[0] === 0x0a },

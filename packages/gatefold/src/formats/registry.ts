@@ -1,5 +1,6 @@
 import { isGatefold, readGatefold, writeGatefold } from '@gatefold/runtime';
 import { isKeras, readKeras } from './keras/index.ts';
+import { isTfjs, readTfjs } from './tfjs/index.ts';
 import type { Format } from './types.ts';
 
 const gatefold: Format = {
@@ -22,5 +23,16 @@ const keras: Format = {
   },
 };
 
+const tfjs: Format = {
+  name: 'tfjs',
+  title: 'a TensorFlow.js layers model (model.json)',
+  extensions: [],
+  is: isTfjs,
+  async read(bytes, options) {
+    const model = await readTfjs(bytes, options);
+    return { model, version: String(model.origin?.kerasVersion) };
+  },
+};
+
 /** Asked in this order: the first whose `is` says yes reads the file. */
-export const formats: readonly Format[] = [gatefold, keras];
+export const formats: readonly Format[] = [gatefold, keras, tfjs];
