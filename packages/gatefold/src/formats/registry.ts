@@ -1,5 +1,7 @@
 import { isGatefold, readGatefold, writeGatefold } from '@gatefold/runtime';
 import { isKeras, readKeras } from './keras/index.ts';
+import { isMl5, readMl5 } from './ml5/index.ts';
+import { isRtneural, readRtneural } from './rtneural/index.ts';
 import { isTfjs, readTfjs } from './tfjs/index.ts';
 import type { Format } from './types.ts';
 
@@ -34,5 +36,24 @@ const tfjs: Format = {
   },
 };
 
+const rtneural: Format = {
+  name: 'rtneural',
+  title: 'a JSON of RTNeural, AIDA-X or GuitarML',
+  extensions: [],
+  is: isRtneural,
+  read: async (bytes, options) => {
+    const model = await readRtneural(bytes, options);
+    return { model, version: String(model.origin?.variant) };
+  },
+};
+
+const ml5: Format = {
+  name: 'ml5',
+  title: 'a charRNN of ml5 (manifest.json)',
+  extensions: [],
+  is: isMl5,
+  read: async (bytes, options) => ({ model: await readMl5(bytes, options), version: '1' }),
+};
+
 /** Asked in this order: the first whose `is` says yes reads the file. */
-export const formats: readonly Format[] = [gatefold, keras, tfjs];
+export const formats: readonly Format[] = [gatefold, keras, tfjs, rtneural, ml5];
