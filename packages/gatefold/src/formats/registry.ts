@@ -1,5 +1,6 @@
 import { isGatefold, readGatefold, writeGatefold } from '@gatefold/runtime';
 import { isKeras, readKeras } from './keras/index.ts';
+import { writeKerasH5, writeKerasZip } from './keras/write/index.ts';
 import { isMl5, readMl5 } from './ml5/index.ts';
 import { isRtneural, readRtneural } from './rtneural/index.ts';
 import { isTfjs, readTfjs } from './tfjs/index.ts';
@@ -17,12 +18,23 @@ const gatefold: Format = {
 const keras: Format = {
   name: 'keras',
   title: 'a Keras model (.h5, .keras)',
-  extensions: [],
+  extensions: ['keras'],
   is: isKeras,
+  write: writeKerasZip,
   async read(bytes, options) {
     const model = await readKeras(bytes, options);
     return { model, version: String(model.origin?.kerasVersion) };
   },
+};
+
+/** Keras' older container, which is read as Keras. */
+const kerasHdf5: Format = {
+  ...keras,
+  name: 'h5',
+  title: 'a Keras model (.h5)',
+  extensions: ['h5', 'hdf5'],
+  is: () => false,
+  write: writeKerasH5,
 };
 
 const tfjs: Format = {
@@ -56,4 +68,4 @@ const ml5: Format = {
 };
 
 /** Asked in this order: the first whose `is` says yes reads the file. */
-export const formats: readonly Format[] = [gatefold, keras, tfjs, rtneural, ml5];
+export const formats: readonly Format[] = [gatefold, keras, kerasHdf5, tfjs, rtneural, ml5];

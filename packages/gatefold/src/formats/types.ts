@@ -20,6 +20,8 @@ export interface WriteOptions {
 export interface WrittenModel {
   readonly bytes: Uint8Array;
   readonly beside?: ReadonlyMap<string, Uint8Array>;
+  /** What whoever uses the file should know. */
+  readonly notes?: readonly string[];
 }
 
 /** A file format: one folder of its own and one line in `registry.ts`. */

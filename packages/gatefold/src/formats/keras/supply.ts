@@ -196,7 +196,7 @@ export class NumberedSupply implements Supply {
 }
 
 /** Keras names groups after classes, in snake case, with a counter from the second on; operations are no layers. */
-function countedKeys(layers: readonly LayerConfig[]): string[] {
+export function countedKeys(layers: readonly Pick<LayerConfig, 'className' | 'isOperation'>[]): string[] {
   const seen = new Map<string, number>();
   return layers.map(({ className, isOperation }) => {
     if (isOperation) return '';
