@@ -18,8 +18,15 @@ export function hardSlope(dialect: Dialect): number {
   return dialect === 'keras3' ? 1 / 6 : 0.2;
 }
 
-/** The name by which a dialect knows a function; undefined where it has none. */
-export function activationName([name, ...given]: Activation, dialect: Dialect): string | undefined {
+/**
+ * The name by which a dialect knows a function; undefined where it has none. Outside of cells Keras 2's hard sigmoid is
+ * made of layers that Keras 3 understands in the same way.
+ */
+export function activationName(
+  [name, ...given]: Activation,
+  dialect: Dialect,
+  place: 'layer' | 'cell' = 'layer',
+): string | undefined {
   const is = (...numbers: readonly number[]) =>
     numbers.every((n, i) => given[i] === n || (given[i] === undefined && n === defaults[name]?.[i]));
   if (Object.hasOwn(everywhere, name)) return given.length === 0 || name !== 'selu' ? everywhere[name] : undefined;
@@ -39,6 +46,7 @@ export function activationName([name, ...given]: Activation, dialect: Dialect): 
       return three && is(0.2, infinity, 0) ? 'leaky_relu' : undefined;
     case 'hardSigmoid':
       if (three && is(0.5, 0.5)) return 'sparse_sigmoid';
+      if (dialect === 'keras2' && place === 'layer') return undefined;
       return is(hardSlope(dialect), 0.5) ? 'hard_sigmoid' : undefined;
     case 'hardSwish':
       return three && is(1 / 6, 0.5) ? 'hard_silu' : undefined;

@@ -54,14 +54,14 @@ export function writtenCell(e: Emitter, node: Node, more: number, within: readon
   if (node.weights.R !== undefined) e.refuse(node, 'its state is projected');
   if (resetAfter && e.dialect === 'tfjs')
     e.refuse(node, 'its GRU has no reset gate after the product', 'train the GRU with reset_after=False');
-  const activation = functionOf(node, 'activation', ['tanh']);
-  const name =
-    activationName(activation, e.dialect) ?? e.refuse(node, `its cells do not know the function "${activation[0]}"`);
   const gates = gateFunction(e, node, cell);
+  const candidate = candidateFunction(e, node, cell);
   const order = kerasGates[cell];
   const scaled = (role: string) => {
     const weight = e.weight(node, role);
-    return weight && { shape: weight.shape, data: scaleGates(weight.data, gates.factor, order.length) };
+    return (
+      weight && { shape: weight.shape, data: scaleGates(weight.data, gates.factor, candidate.factor, order.length) }
+    );
   };
   const [W, U, b, bR] = [scaled('W')!, scaled('U')!, scaled('b'), scaled('bR')];
   const bias = biases(b?.data, bR?.data, order, units, resetAfter);
@@ -69,7 +69,7 @@ export function writtenCell(e: Emitter, node: Node, more: number, within: readon
     className: classNames[cell],
     config: {
       units,
-      activation: name,
+      activation: candidate.name,
       ...(cell === 'rnn' ? {} : { recurrent_activation: gates.name }),
       use_bias: bias !== undefined,
       ...(cell === 'lstm' ? { unit_forget_bias: true } : {}),
@@ -107,20 +107,30 @@ function biases(
 function gateFunction(e: Emitter, node: Node, cell: CellName): { name: string; factor: number } {
   if (cell === 'rnn') return { name: '', factor: 1 };
   const gates = functionOf(node, 'recurrentActivation', ['sigmoid']);
-  const name = activationName(gates, e.dialect);
-  if (name === 'hard_sigmoid' && e.dialect === 'keras2')
-    e.notes.add(
-      'hard_sigmoid is meant as Keras 2 computes it: Keras 3 has another slope, so load the .h5 in Keras 2 or write a .keras',
-    );
+  const name = activationName(gates, e.dialect, 'cell');
   if (name !== undefined) return { name, factor: 1 };
   const [fn, a = 0.2, b = 0.5] = gates;
   if (fn === 'hardSigmoid' && b === 0.5) return { name: 'hard_sigmoid', factor: a / hardSlope(e.dialect) };
   return e.refuse(node, `its gates do not know the function "${fn}"`);
 }
 
-/** Rows of all gates but the last, the candidate. */
-function scaleGates(data: Float32Array, factor: number, gates: number): Float32Array {
-  if (factor === 1) return data;
+/**
+ * The function of the candidate. Where it is applied to nothing but a sum of products, the slope of a hard sigmoid can go
+ * into the weights here as well; an LSTM applies it to its state too.
+ */
+function candidateFunction(e: Emitter, node: Node, cell: CellName): { name: string; factor: number } {
+  const f = functionOf(node, 'activation', ['tanh']);
+  const name = activationName(f, e.dialect, 'cell');
+  if (name !== undefined) return { name, factor: 1 };
+  const [fn, a = 0.2, b = 0.5] = f;
+  if (fn === 'hardSigmoid' && b === 0.5 && cell !== 'lstm')
+    return { name: 'hard_sigmoid', factor: a / hardSlope(e.dialect) };
+  return e.refuse(node, `its cells do not know the function "${fn}"`);
+}
+
+/** Rows of all gates but the last by one factor, those of the last, the candidate, by another. */
+function scaleGates(data: Float32Array, factor: number, last: number, gates: number): Float32Array {
+  if (factor === 1 && last === 1) return data;
   const candidate = (data.length / gates) * (gates - 1);
-  return data.map((value, i) => (i < candidate ? value * factor : value));
+  return data.map((value, i) => value * (i < candidate ? factor : last));
 }

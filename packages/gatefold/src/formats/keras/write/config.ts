@@ -52,7 +52,12 @@ function layerJson({ className, name, config, inner, operation }: WrittenLayer, 
   const isInput = className === 'InputLayer';
   const common = operation ? { name } : isInput ? { name } : { name, trainable: true, dtype: 'float32' };
   const wrapped = inner && {
-    layer: typed(inner.className, { name: inner.name, trainable: true, dtype: 'float32', ...inner.config }, dialect),
+    layer: typed(
+      inner.className,
+      { name: inner.name, trainable: true, dtype: 'float32', ...inner.config },
+      // Keras 2.15 as well names the module here, and Keras 3 looks for it.
+      dialect === 'tfjs' ? 'tfjs' : 'keras3',
+    ),
   };
   return typed(className, { ...common, ...wrapped, ...config }, dialect, operation);
 }
@@ -76,7 +81,8 @@ function keras2Call(call: LayerCall): unknown[] {
 function keras3Call({ inputs, states, mask, constants }: LayerCall, isOperation: boolean): Json {
   const tensor = (one: LayerTensor) => ({
     class_name: '__keras_tensor__',
-    config: { keras_history: reference(one), shape: null, dtype: 'float32' },
+    // Keras 3 wants a shape, and looks at the reference alone.
+    config: { shape: [null], dtype: 'float32', keras_history: reference(one) },
   });
   const tensors = inputs.map(tensor);
   return {

@@ -42,6 +42,14 @@ export function layersOf(model: Model, dialect: Dialect): WrittenLayers {
   checkDepth(e.graph);
   const outputs = e.graph.outputs.map(({ value }): LayerTensor => e.carrying(value));
   const layers = kerasOrder(inputs, outputs);
+  if (
+    dialect === 'keras2' &&
+    /"hard_sigmoid"/.test(JSON.stringify(layers.map(({ config, inner }) => [config, inner])))
+  ) {
+    e.notes.add(
+      'hard_sigmoid is meant as Keras 2 computes it; in Keras 3 its slope is another: load the .h5 in Keras 2, or write a .keras',
+    );
+  }
   return { name: model.name || 'model', layers, inputs, outputs, notes: [...e.notes] };
 }
 

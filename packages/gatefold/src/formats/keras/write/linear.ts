@@ -200,6 +200,8 @@ const normalization: Maker = (e, node) => {
     }
     if (e.dialect === 'tfjs') e.refuse(node, 'it has no unit normalization');
     if (gamma || beta || smallest > 1e-12) e.refuse(node, 'a unit normalization with options of its own');
+    if (smallest !== (e.dialect === 'keras3' ? 1e-24 : 1e-12))
+      e.notes.add('unit normalization: vectors shorter than 1e-6 are treated as the written version of Keras does');
     return e.add('UnitNormalization', node.name, { axis: -1 }, [e.plain(x)]);
   });
 };

@@ -29,10 +29,8 @@ function addLayer(e: Emitter, node: Node): Outputs {
   if (zero && e.dialect === 'tfjs') e.refuse(node, 'its outputs of masked steps are zero');
   // Keras 3 hands no mask to a layer with initial states, unless it is named.
   const asArgument = mask !== undefined && states.length > 0 && e.dialect === 'keras3';
-  if (mask !== undefined && states.length > 0 && e.dialect === 'keras2')
-    e.notes.add(
-      'a layer with initial states is masked: Keras 3 would not mask it, so load the .h5 in Keras 2 or write a .keras',
-    );
+  if (states.length > 0 && e.dialect === 'keras2')
+    e.notes.add('a layer is given initial states: Keras 2 loads that from .h5, for Keras 3 write a .keras');
   const input = mask === undefined || asArgument ? { tensor: e.plain(x), extra: false } : masked(e, node, x, mask);
   // Where the first output may differ from the state, the state is asked for.
   const differs = mask !== undefined && (stateful || states.length > 0 || zero);
