@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readModel, writerFor } from 'gatefold';
+import { readNpz } from '../packages/gatefold/dist/data/npz.js';
 
 const out = process.argv[2];
 const folder = fileURLToPath(new URL('../fixtures/keras/', import.meta.url));
@@ -28,10 +29,16 @@ for (const file of readdirSync(folder).filter((name) => /\.(h5|keras)$/.test(nam
   if (!existsSync(`${folder}${base}.npz`)) continue;
   const json = `${folder}${base}.json`;
   const architecture = existsSync(json) ? { architecture: readFileSync(json, 'utf8') } : {};
+  const inputs = [...readNpz(readFileSync(`${folder}${base}.npz`))].filter(([name]) => /^in\d+$/.test(name));
+  if (inputs.length > 0) {
+    const json = inputs.map(([, { shape, data }]) => ({ shape, data: [...data].map(Number) }));
+    writeFileSync(join(out, `${base}.inputs.json`), JSON.stringify(json));
+  }
   const { model: whole } = await readModel(new Uint8Array(readFileSync(folder + file)), architecture);
   for (const [format, name] of [
     ['h5', `${base}.h5`],
     ['keras', `${base}.keras`],
+    ['tfjs', `${base}/model.json`],
   ]) {
     let model = whole;
     let indices = Object.values(whole.graphs)[0].outputs.map((_, i) => i);

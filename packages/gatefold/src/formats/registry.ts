@@ -4,6 +4,7 @@ import { writeKerasH5, writeKerasZip } from './keras/write/index.ts';
 import { isMl5, readMl5 } from './ml5/index.ts';
 import { isRtneural, readRtneural } from './rtneural/index.ts';
 import { isTfjs, readTfjs } from './tfjs/index.ts';
+import { writeTfjs } from './tfjs/write.ts';
 import type { Format } from './types.ts';
 
 const gatefold: Format = {
@@ -40,8 +41,9 @@ const kerasHdf5: Format = {
 const tfjs: Format = {
   name: 'tfjs',
   title: 'a TensorFlow.js layers model (model.json)',
-  extensions: [],
+  extensions: ['json'],
   is: isTfjs,
+  write: writeTfjs,
   async read(bytes, options) {
     const model = await readTfjs(bytes, options);
     return { model, version: String(model.origin?.kerasVersion) };

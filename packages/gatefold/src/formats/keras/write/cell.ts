@@ -3,7 +3,7 @@ import { kerasGates } from '../../gates.ts';
 import { activationName, functionOf, hardSlope } from './activations.ts';
 import type { Emitter } from './emitter.ts';
 import { layerWeight } from './linear.ts';
-import type { LayerWeight } from './types.ts';
+import type { LayerWeight, WeightValues } from './types.ts';
 
 type CellName = keyof typeof kerasGates;
 
@@ -18,11 +18,11 @@ const classNames = { lstm: 'LSTM', gru: 'GRU', rnn: 'SimpleRNN' } as const;
 
 /** Our [gates·units, inputs] as Keras' [inputs, gates·units], with rows of zeros for inputs added at the end. */
 function kerasMatrix(
-  { shape, data }: { shape: readonly number[]; data: Float32Array },
+  { shape, data, grid }: WeightValues,
   order: readonly number[],
   units: number,
   more: number,
-): { shape: number[]; data: Float32Array } {
+): WeightValues {
   const [columns, inputs] = shape as [number, number];
   const out = new Float32Array((inputs + more) * columns);
   order.forEach((to, gate) => {
@@ -30,7 +30,7 @@ function kerasMatrix(
       for (let i = 0; i < inputs; i++) out[i * columns + to * units + u] = data[(gate * units + u) * inputs + i]!;
     }
   });
-  return { shape: [inputs + more, columns], data: out };
+  return { shape: [inputs + more, columns], data: out, grid };
 }
 
 function kerasVector(data: Float32Array, order: readonly number[], units: number): Float32Array {

@@ -30,7 +30,10 @@ const composed: Readonly<
   Record<string, (e: Emitter, node: Node, x: LayerTensor, numbers: readonly number[]) => LayerTensor>
 > = {
   relu,
-  elu: (e, { name }, x, [alpha = 1]) => e.add('ELU', name, { alpha }, [x]),
+  elu(e, node, x, [alpha = 1]) {
+    if (e.dialect === 'tfjs') e.refuse(node, 'an ELU with a factor of its own');
+    return e.add('ELU', node.name, { alpha }, [x]);
+  },
   affine: (e, { name }, x, [a = 1, b = 0]) => rescaled(e, name, x, a, b),
   negate: (e, { name }, x) => rescaled(e, name, x, -1, 0),
   oneMinus: (e, { name }, x) => rescaled(e, name, x, -1, 1),
@@ -100,8 +103,7 @@ const unary: Maker = (e, node) => {
   e.later(y, () => {
     const inner = functionOf(node)[0] === 'log' ? logOfSoftmax(e, node) : undefined;
     if (inner !== undefined) {
-      const activation = e.dialect === 'tfjs' ? 'logSoftmax' : 'log_softmax';
-      return e.add('Activation', node.name, { activation }, [e.plain(inner)]);
+      return e.add('Activation', node.name, { activation: 'log_softmax' }, [e.plain(inner)]);
     }
     return applyFunction(
       e,

@@ -2,6 +2,7 @@ import {
   type Analysis,
   analyse,
   decode,
+  type Encoding,
   fail,
   type Graph,
   graphOf,
@@ -11,7 +12,16 @@ import {
   staticLength,
   type ValueType,
 } from '@gatefold/runtime';
-import type { Dialect, InnerLayer, LayerCall, LayerTensor, LayerWeight, WrittenLayer } from './types.ts';
+import type {
+  Dialect,
+  Grid,
+  InnerLayer,
+  LayerCall,
+  LayerTensor,
+  LayerWeight,
+  WeightValues,
+  WrittenLayer,
+} from './types.ts';
 
 /** What a layer is made of beside its inputs. */
 export interface LayerParts {
@@ -42,6 +52,7 @@ export class Emitter {
   private readonly uses = new Map<string, Node[]>();
   private readonly producers = new Map<string, Node>();
   private readonly outputs: ReadonlySet<string>;
+  private readonly hasMasks: boolean;
 
   constructor(model: Model, dialect: Dialect) {
     this.model = model;
@@ -50,6 +61,7 @@ export class Emitter {
     this.graph = graph;
     this.analysis = analyse(model, name);
     this.outputs = new Set(graph.outputs.map(({ value }) => value));
+    this.hasMasks = graph.nodes.some(({ inputs }) => inputs.mask !== undefined);
     for (const node of graph.nodes) {
       for (const value of Object.values(node.outputs)) this.producers.set(value, node);
       for (const value of Object.values(node.inputs)) {
@@ -118,7 +130,7 @@ export class Emitter {
     if (this.dialect === 'tfjs') {
       const hint = 'leave out the mask';
       fail('MODEL_UNSUPPORTED', 'a masked sequence goes where no mask is wanted, which TensorFlow.js cannot say', {
-        place: tensor.layer.name,
+        place: this.producers.get(name)?.name ?? name,
         hint,
       });
     }
@@ -147,6 +159,12 @@ export class Emitter {
   /** Whether a value is an input of ids, which Keras sees as [batch, steps]. */
   isIds(value: string): boolean {
     return this.graph.inputs.some(({ name, dtype }) => name === value && dtype === 'int32');
+  }
+
+  /** TensorFlow.js hands the mask of one layer on to all that run later: there, masks leave no layer unmasked. */
+  checkUnmasked(node: Node): void {
+    if (this.dialect === 'tfjs' && this.hasMasks)
+      this.refuse(node, 'it has no mask, and other layers have one, which TensorFlow.js would use here too');
   }
 
   producer(value: string): Node | undefined {
@@ -183,18 +201,21 @@ export class Emitter {
     return staticLength(this.analysis.times, this.type(value).time);
   }
 
-  /** The shape and decoded values of a node's weight; undefined where it has none of the role. */
-  weight(node: Node, role: string): { shape: readonly number[]; data: Float32Array } | undefined {
+  /** The values of a node's weight; undefined where it has none of the role. */
+  weight(node: Node, role: string): WeightValues | undefined {
     const name = node.weights[role];
     if (name === undefined) return undefined;
     const weight = this.model.weights[name]!;
-    if (weight.encoding.kind !== 'dense' || weight.encoding.type !== 'f32') {
-      const target = this.dialect === 'tfjs' ? 'TensorFlow.js' : 'Keras';
+    const grid = gridOf(weight.encoding);
+    const keeps = this.dialect === 'tfjs' && grid !== undefined;
+    if (!keeps && !(weight.encoding.kind === 'dense' && weight.encoding.type === 'f32')) {
       this.notes.add(
-        `${target} has no encoding of ours: compressed weights are written as the float32 values they mean`,
+        this.dialect === 'tfjs'
+          ? 'TensorFlow.js knows one scale per weight: weights of other encodings are written as float32'
+          : 'Keras has no encoding of ours: compressed weights are written as the float32 values they mean',
       );
     }
-    return { shape: weight.shape, data: decode(weight) };
+    return { shape: weight.shape, data: decode(weight), grid };
   }
 
   refuse(node: Node, what: string, hint?: string): never {
@@ -204,6 +225,13 @@ export class Emitter {
       ...(hint ? { hint } : {}),
     });
   }
+}
+
+/** The one raster of all values of an encoding, where there is one. */
+function gridOf(encoding: Encoding): Grid | undefined {
+  if (encoding.kind === 'dense') return encoding.type === 'f16' ? 'float16' : undefined;
+  if (encoding.kind !== 'affine' || encoding.scales.length !== 1) return undefined;
+  return { scale: encoding.scales[0]!, offset: encoding.offsets?.[0] ?? 0, bits: encoding.bits };
 }
 
 /** Calls of layers that stand for the same op with the same weights share them. */

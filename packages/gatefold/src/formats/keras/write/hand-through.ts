@@ -23,6 +23,7 @@ export function handThrough(
   options: Record<string, unknown>,
 ): LayerTensor {
   if (width > widest) e.refuse(node, `it would need a matrix of ${width} × ${width}`);
+  e.checkUnmasked(node);
   const { sum = false, ...config } = options;
   const recurrent = sum ? picking(width, 0, width) : { shape: [width, width], data: new Float32Array(width * width) };
   const weights = [

@@ -40,7 +40,10 @@ export function layersOf(model: Model, dialect: Dialect): WrittenLayers {
     make(e, node);
   }
   checkDepth(e.graph);
-  const outputs = e.graph.outputs.map(({ value }): LayerTensor => e.carrying(value));
+  const outputs = distinct(
+    e,
+    e.graph.outputs.map(({ value }) => e.carrying(value)),
+  );
   const layers = kerasOrder(inputs, outputs);
   if (
     dialect === 'keras2' &&
@@ -51,6 +54,21 @@ export function layersOf(model: Model, dialect: Dialect): WrittenLayers {
     );
   }
   return { name: model.name || 'model', layers, inputs, outputs, notes: [...e.notes] };
+}
+
+/** TensorFlow.js answers each tensor once. */
+function distinct(e: Emitter, outputs: readonly LayerTensor[]): LayerTensor[] {
+  if (e.dialect !== 'tfjs') return [...outputs];
+  const seen = new Set<string>();
+  return outputs.map((tensor) => {
+    const { layer, call, output } = tensor;
+    const key = JSON.stringify([layer.name, call, output]);
+    if (!seen.has(key)) {
+      seen.add(key);
+      return tensor;
+    }
+    return e.add('Activation', `${layer.name}/again`, { activation: 'linear' }, [tensor]);
+  });
 }
 
 /** Layers are made from the outputs backward, each when it is asked for: chains must fit the call stack. */

@@ -2,17 +2,17 @@ import type { Node } from '@gatefold/runtime';
 import { transposed } from '../layer.ts';
 import { activationName, functionOf } from './activations.ts';
 import { type Emitter, sharingKey } from './emitter.ts';
-import type { LayerTensor, LayerWeight } from './types.ts';
+import type { LayerTensor, LayerWeight, WeightValues } from './types.ts';
 
 type Maker = (e: Emitter, node: Node) => void;
 
 /** A weight of a layer, where the node has it. */
 export function layerWeight(
   name: string,
-  stored: { shape: readonly number[]; data: Float32Array } | undefined,
+  stored: WeightValues | undefined,
   within: readonly string[] = [],
 ): LayerWeight[] {
-  return stored ? [{ within, name, shape: stored.shape, data: stored.data }] : [];
+  return stored ? [{ ...stored, within, name }] : [];
 }
 
 /** Adds a layer that has an activation of its own: the function that alone follows it, where Keras has a name for it. */
@@ -28,7 +28,8 @@ function addActivated(e: Emitter, node: Node, make: (activation: string) => Laye
 const dense: Maker = (e, node) => {
   const x = node.inputs.x!;
   addActivated(e, node, (activation) => {
-    const kernel = transposed(e.weight(node, 'kernel')!);
+    const own = e.weight(node, 'kernel')!;
+    const kernel = { ...transposed(own), grid: own.grid };
     const bias = e.weight(node, 'bias');
     const config = { units: kernel.shape[1], activation, use_bias: bias !== undefined };
     const weights = [...layerWeight('kernel', kernel), ...layerWeight('bias', bias)];
@@ -88,7 +89,9 @@ const conv1d: Maker = (e, node) => {
   const groups = Number(node.attributes.groups ?? 1);
   const features = e.width(x);
   addActivated(e, node, (activation) => {
-    const [rows, columns] = e.weight(node, 'kernel')!.shape as [number, number];
+    const stored = e.weight(node, 'kernel')!;
+    const { grid } = stored;
+    const [rows, columns] = stored.shape as [number, number];
     const bias = e.weight(node, 'bias');
     const depthwise = groups === features && features > 1;
     if (groups > 1 && e.dialect === 'tfjs') e.refuse(node, 'it has no convolution in groups over time');
@@ -105,17 +108,17 @@ const conv1d: Maker = (e, node) => {
       activation,
       use_bias: bias !== undefined,
     };
-    const { data } = transposed(e.weight(node, 'kernel')!);
+    const { data } = transposed(stored);
     const own = depthwise
       ? {
           className: 'DepthwiseConv1D',
           config: { ...common, depth_multiplier: rows / features },
-          kernel: layerWeight('depthwise_kernel', { shape: [size, features, rows / features], data }),
+          kernel: layerWeight('depthwise_kernel', { shape: [size, features, rows / features], data, grid }),
         }
       : {
           className: 'Conv1D',
           config: { ...common, filters: rows, ...(e.dialect === 'tfjs' ? {} : { groups }) },
-          kernel: layerWeight('kernel', { shape: [size, columns / size, rows], data }),
+          kernel: layerWeight('kernel', { shape: [size, columns / size, rows], data, grid }),
         };
     const weights = [...own.kernel, ...layerWeight('bias', bias)];
     return e.add(own.className, node.name, own.config, [input], { weights, key: sharingKey(node) });

@@ -23,6 +23,7 @@ function isBackward({ attributes }: Node): boolean {
 function addLayer(e: Emitter, node: Node): Outputs {
   const { x, mask, h, c } = node.inputs as { x: string; mask?: string; h?: string; c?: string };
   const used = { y: e.isUsed(node.outputs.y), h: e.isUsed(node.outputs.h), c: e.isUsed(node.outputs.c) };
+  if (mask === undefined) e.checkUnmasked(node);
   const states = initialStates(e, node, h, c);
   const stateful = node.attributes.stateful === true;
   const zero = mask !== undefined && node.attributes.zeroOutputForMask === true;
@@ -109,6 +110,7 @@ export function bidirectional(e: Emitter, join: Node, a: string, b: string, mode
   const zero = forward.attributes.zeroOutputForMask === true;
   if (mask !== undefined && (zero !== sequences || e.dialect === 'tfjs')) return undefined;
   const input = mask === undefined ? { tensor: e.plain(x), extra: false } : masked(e, join, x, mask);
+  if (mask === undefined) e.checkUnmasked(forward);
   const more = input.extra ? 1 : 0;
   const [one, other] = [
     writtenCell(e, forward, more, ['forward_layer', 'cell']),

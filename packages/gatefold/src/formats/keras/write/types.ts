@@ -23,13 +23,21 @@ export interface LayerCall {
   readonly constants: readonly number[];
 }
 
+/** Where the values of a weight stand in a raster: scale·q + offset with signed codes of so many bits, or float16. */
+export type Grid = 'float16' | { readonly scale: number; readonly offset: number; readonly bits: number };
+
+/** Values of a weight of the model, or made of them; with the raster they are on, where there is one for all. */
+export interface WeightValues {
+  readonly shape: readonly number[];
+  readonly data: Float32Array;
+  readonly grid?: Grid | undefined;
+}
+
 /** A weight as Keras holds it. */
-export interface LayerWeight {
+export interface LayerWeight extends WeightValues {
   /** Inside of which parts of the layer: `cell`, `forward_layer`. */
   readonly within: readonly string[];
   readonly name: string;
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
 }
 
 export interface InnerLayer {
