@@ -59,9 +59,7 @@ export function writtenCell(e: Emitter, node: Node, more: number, within: readon
   const order = kerasGates[cell];
   const scaled = (role: string) => {
     const weight = e.weight(node, role);
-    return (
-      weight && { shape: weight.shape, data: scaleGates(weight.data, gates.factor, candidate.factor, order.length) }
-    );
+    return weight && { ...weight, data: scaleGates(weight.data, gates.factor, candidate.factor, order.length) };
   };
   const [W, U, b, bR] = [scaled('W')!, scaled('U')!, scaled('b'), scaled('bR')];
   const bias = biases(b?.data, bR?.data, order, units, resetAfter);
