@@ -3,6 +3,7 @@ import { isKeras, readKeras } from './keras/index.ts';
 import { writeKerasH5, writeKerasZip } from './keras/write/index.ts';
 import { isMl5, readMl5 } from './ml5/index.ts';
 import { isRtneural, readRtneural } from './rtneural/index.ts';
+import { writeRtneural } from './rtneural/write.ts';
 import { isTfjs, readTfjs } from './tfjs/index.ts';
 import { writeTfjs } from './tfjs/write.ts';
 import type { Format } from './types.ts';
@@ -53,8 +54,9 @@ const tfjs: Format = {
 const rtneural: Format = {
   name: 'rtneural',
   title: 'a JSON of RTNeural, AIDA-X or GuitarML',
-  extensions: [],
+  extensions: ['aidax'],
   is: isRtneural,
+  write: writeRtneural,
   read: async (bytes, options) => {
     const model = await readRtneural(bytes, options);
     return { model, version: String(model.origin?.variant) };

@@ -1,6 +1,6 @@
 import { createSession, type ErrorCode, simd128Engine } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
-import { readModel } from '../../src/formats/index.ts';
+import { readModel, writerFor } from '../../src/formats/index.ts';
 import { expectNear } from './compare.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: files are put together freely here.
@@ -160,6 +160,104 @@ describe('layers', () => {
   it('applies functions', async () => {
     const file = layered(1, { type: 'activation', activation: 'elu', shape: [null, null, 1], weights: [] });
     expectNear(await run(file, [-1, 2]), [Math.exp(-1) - 1, 2], 1e-6, 'y');
+  });
+});
+
+describe('writes what it reads', () => {
+  const layered = (...layers: Json[]) => ({ in_shape: [null, null, 1], layers });
+  const gru = {
+    type: 'gru',
+    activation: '',
+    shape: [null, null, 3],
+    weights: [numbers(1, 1, 9), numbers(20, 3, 9), numbers(60, 2, 9)],
+  };
+  const conv = {
+    type: 'conv1d',
+    activation: 'relu',
+    shape: [null, null, 4],
+    kernel_size: [3],
+    dilation: [2],
+    groups: 2,
+  };
+
+  it.each<[string, () => Json, RegExp | undefined]>([
+    ['a chain', chain, undefined],
+    ['a skip and gains', () => ({ ...chain(), in_skip: 1, in_gain: 6, out_gain: -3, samplerate: 48000 }), /AIDA-X/],
+    ['a gain alone', () => ({ ...chain(), in_gain: 6 }), undefined],
+    ['GuitarML', guitarMl, /AIDA-X/],
+    [
+      'two inputs of GuitarML',
+      () => ({ ...guitarMl(), model_data: { ...guitarMl().model_data, input_size: 2 }, state_dict: lstmState(2, 5) }),
+      /AIDA-X/,
+    ],
+    [
+      'every layer',
+      () =>
+        layered(
+          { type: 'dense', activation: 'tanh', shape: [null, null, 4], weights: [numbers(3, 1, 4), numbers(9, 4)] },
+          { ...conv, weights: [numbers(30, 3, 2, 4), numbers(70, 4)] },
+          {
+            type: 'batchnorm',
+            shape: [null, null, 4],
+            epsilon: 0.01,
+            weights: [
+              [1, 1, 2, 2],
+              [0, 1, 0, 1],
+              [1, 0, 1, 0],
+              [1, 2, 3, 4],
+            ],
+          },
+          { type: 'prelu', shape: [null, null, 4], weights: [[[0.1, 0.2, 0.3, 0.4]]] },
+          { type: 'activation', activation: 'elu', shape: [null, null, 4], weights: [] },
+          { ...gru, weights: [numbers(1, 4, 9), numbers(20, 3, 9), numbers(60, 2, 9)] },
+          { type: 'activation', activation: 'softmax', shape: [null, null, 3], weights: [] },
+        ),
+      undefined,
+    ],
+  ])('%s', async (_, make, note) => {
+    const model = await read(make());
+    const { bytes, notes } = await writerFor('rtneural', 'test').write(model, {});
+    if (note) expect(notes).toEqual([expect.stringMatching(note)]);
+    else expect(notes).toEqual([]);
+    const again = (await readModel(bytes)).model;
+    const x = Float32Array.from([...xs, ...xs]);
+    const run = (one: typeof model) => createSession(one, { engine: simd128Engine }).run({ x }).y!.data;
+    expectNear(run(again), run(model), 1e-6, 'y');
+    expect(again.metadata).toEqual(model.metadata);
+  });
+
+  it('says that a model of the last step gives every step', async () => {
+    const model = await read(chain());
+    const graph = model.graphs.main!;
+    const [lstm, dense] = graph.nodes;
+    const last = {
+      ...model,
+      graphs: {
+        main: {
+          ...graph,
+          nodes: [
+            { ...lstm!, outputs: { h: 'h' } },
+            { ...dense!, inputs: { x: 'h' } },
+          ],
+        },
+      },
+    };
+    const { bytes, notes } = await writerFor('rtneural', 'test').write(last, {});
+    expect(notes).toEqual([expect.stringMatching(/every step/)]);
+    const y = [...createSession((await readModel(bytes)).model).run({ x: Float32Array.from(xs) }).y!.data];
+    expectNear(createSession(last).run({ x: Float32Array.from(xs) }).y!.data, y.slice(-1), 1e-6, 'last');
+  });
+
+  it.each<[string, (node: Json) => void, RegExp]>([
+    ['backward layers', (node) => Object.assign(node.attributes, { direction: 'backward' }), /"0-lstm"[\s\S]*backward/],
+    ['other functions', (node) => Object.assign(node.attributes, { activation: ['relu'] }), /"0-lstm"[\s\S]*tanh/],
+  ])('refuses %s by name', async (_, change, message) => {
+    const model = structuredClone(await read(chain()));
+    change(model.graphs.main!.nodes[0]);
+    await expect(writerFor('rtneural', 'test').write(model, {})).rejects.toMatchObject({
+      code: 'MODEL_UNSUPPORTED',
+      message: expect.stringMatching(message),
+    });
   });
 });
 
