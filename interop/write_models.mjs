@@ -1,5 +1,8 @@
-// Writes the fixtures of Keras in every format that a runtime of its own checks: OUT/<format>/<fixture>, with what was
-// left out, by name, in OUT/refused.json.
+// Writes the fixtures of Keras in every format that a runtime of its own checks, for interop/run.sh:
+//
+//     OUT/<format>/<fixture>…        the written model; outputs that the format has no layers for are left out
+//     OUT/<format>/<fixture>.json    which of the model's outputs were written, and what the writer noted
+//     OUT/inputs/<fixture>.json      the inputs for TensorFlow.js, [{shape, data}, …]
 //
 //     node interop/write_models.mjs OUT
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,57 +13,60 @@ import { readNpz } from '../packages/gatefold/dist/data/npz.js';
 
 const out = process.argv[2];
 const folder = fileURLToPath(new URL('../fixtures/keras/', import.meta.url));
-const refused = {};
+const formats = { h5: '.h5', keras: '.keras', tfjs: '/model.json' };
 
-/** The model without the outputs that need a node. */
-function without(model, place) {
-  const [[name, graph]] = Object.entries(model.graphs);
+/** Which of some outputs do without the nodes that need one. */
+function outputsWithout({ nodes, outputs }, place, indices) {
   const lost = new Set();
-  for (const node of graph.nodes) {
-    if (node.name === place || Object.values(node.inputs).some((value) => lost.has(value)))
-      for (const value of Object.values(node.outputs)) lost.add(value);
+  for (const node of nodes) {
+    if (node.name !== place && !Object.values(node.inputs).some((value) => lost.has(value))) continue;
+    for (const value of Object.values(node.outputs)) lost.add(value);
   }
-  const outputs = graph.outputs.map((port) => (lost.has(port.value) ? undefined : port));
-  return { model: { ...model, graphs: { [name]: { ...graph, outputs: outputs.filter(Boolean) } } }, kept: outputs };
+  return indices.filter((i) => !lost.has(outputs[i].value));
+}
+
+/** Writes what the format has layers for; undefined where that is nothing. */
+async function writeWhatCanBe(model, format) {
+  const [[name, graph]] = Object.entries(model.graphs);
+  let indices = graph.outputs.map((_, i) => i);
+  while (indices.length > 0) {
+    const part = { ...graph, outputs: indices.map((i) => graph.outputs[i]) };
+    try {
+      const written = await writerFor(format, 'interop').write({ ...model, graphs: { [name]: part } }, {});
+      return { ...written, outputs: indices };
+    } catch (error) {
+      if (error.code !== 'MODEL_UNSUPPORTED') throw error;
+      const left = outputsWithout(graph, error.detail.place, indices);
+      if (left.length === indices.length) throw error;
+      indices = left;
+    }
+  }
+  return undefined;
+}
+
+function save(path, content) {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, content);
 }
 
 for (const file of readdirSync(folder).filter((name) => /\.(h5|keras)$/.test(name))) {
   const base = file.replace(/(\.weights-only|\.weights)?\.(h5|keras)$/, '');
   if (!existsSync(`${folder}${base}.npz`)) continue;
+  const arrays = [...readNpz(readFileSync(`${folder}${base}.npz`))];
+  const inputs = arrays.filter(([name]) => /^in\d+$/.test(name));
+  // Stateful layers are written for one sequence, and the fixtures hold several.
+  if (inputs.length === 0) continue;
+  const numbers = inputs.map(([, { shape, data }]) => ({ shape, data: [...data].map(Number) }));
+  save(join(out, 'inputs', `${base}.json`), JSON.stringify(numbers));
   const json = `${folder}${base}.json`;
   const architecture = existsSync(json) ? { architecture: readFileSync(json, 'utf8') } : {};
-  const inputs = [...readNpz(readFileSync(`${folder}${base}.npz`))].filter(([name]) => /^in\d+$/.test(name));
-  if (inputs.length > 0) {
-    const json = inputs.map(([, { shape, data }]) => ({ shape, data: [...data].map(Number) }));
-    writeFileSync(join(out, `${base}.inputs.json`), JSON.stringify(json));
-  }
-  const { model: whole } = await readModel(new Uint8Array(readFileSync(folder + file)), architecture);
-  for (const [format, name] of [
-    ['h5', `${base}.h5`],
-    ['keras', `${base}.keras`],
-    ['tfjs', `${base}/model.json`],
-  ]) {
-    let model = whole;
-    let indices = Object.values(whole.graphs)[0].outputs.map((_, i) => i);
-    const path = join(out, format, name);
-    while (true) {
-      try {
-        if (indices.length === 0) break;
-        const { bytes, beside = new Map() } = await writerFor(format, 'interop').write(model, {});
-        mkdirSync(dirname(path), { recursive: true });
-        for (const [part, content] of beside) writeFileSync(join(dirname(path), part), content);
-        writeFileSync(path, bytes);
-        break;
-      } catch (error) {
-        if (error.code !== 'MODEL_UNSUPPORTED') throw new Error(`${format} of ${file}`, { cause: error });
-        refused[`${format}/${base}`] = [...(refused[`${format}/${base}`] ?? []), error.message.split('\n')[0]];
-        const { model: rest, kept } = without(model, error.detail.place);
-        if (kept.every(Boolean)) throw error;
-        indices = indices.filter((_, i) => kept[i]);
-        model = rest;
-      }
-    }
-    writeFileSync(join(out, `${format}-${base}.outputs.json`), JSON.stringify(indices));
+  const { model } = await readModel(new Uint8Array(readFileSync(folder + file)), architecture);
+  for (const [format, ending] of Object.entries(formats)) {
+    const written = await writeWhatCanBe(model, format);
+    if (!written) continue;
+    const path = join(out, format, `${base}${ending}`);
+    save(path, written.bytes);
+    for (const [name, content] of written.beside ?? []) save(join(dirname(path), name), content);
+    save(join(out, format, `${base}.json`), JSON.stringify({ outputs: written.outputs, notes: written.notes }));
   }
 }
-writeFileSync(join(out, 'refused.json'), JSON.stringify(refused, undefined, 1));

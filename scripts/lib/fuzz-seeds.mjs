@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { writeGatefold } from '@gatefold/runtime';
 import { quantize, readModel } from 'gatefold';
 import { at } from './files.mjs';
+import { ml5Seed, rtneuralSeeds } from './fuzz-json-seeds.mjs';
 
 const settings = [
   { bits: 8 },
@@ -13,7 +14,7 @@ const settings = [
   { bits: 4, mixed: [{ target: 'U/candidate', bits: 8 }] },
 ];
 
-/** Small valid files: Keras fixtures, and containers of every encoding made from one of them. */
+/** Small valid files of every reader: fixtures, containers of every encoding made from one of them, and made-up JSON. */
 export async function fuzzSeeds(reader) {
   const folder = at('fixtures/keras/');
   const keras = readdirSync(folder)
@@ -37,5 +38,19 @@ export async function fuzzSeeds(reader) {
       bytes: writeGatefold(quantize(model, chosen).model),
     });
   }
-  return reader === 'keras' ? keras : reader === 'gatefold' ? containers : [...containers, ...keras];
+  const readers = { gatefold: containers, keras, tfjs: tfjsSeeds(), rtneural: rtneuralSeeds, ml5: [ml5Seed] };
+  return reader === 'all' ? Object.values(readers).flat() : (readers[reader] ?? []);
+}
+
+/** Layers models of TensorFlow.js with the files beside them. */
+function tfjsSeeds() {
+  const folder = at('fixtures/tfjs/');
+  return readdirSync(folder).map((name) => {
+    const files = readdirSync(folder + name).filter((file) => !file.endsWith('.json'));
+    return {
+      name: `tfjs ${name}`,
+      bytes: new Uint8Array(readFileSync(`${folder}${name}/model.json`)),
+      beside: new Map(files.map((file) => [file, new Uint8Array(readFileSync(`${folder}${name}/${file}`))])),
+    };
+  });
 }

@@ -35,7 +35,7 @@ export async function readModel(bytes: Uint8Array, options: ReadOptions = {}): P
   }
   const known = others.find(({ is }) => is(bytes));
   return fail('FILE_FORMAT', 'this is no model file that can be read', {
-    expected: formats.map(({ title }) => title).join(', '),
+    expected: [...new Set(formats.map(({ title }) => title))].join(', '),
     found:
       known?.name ??
       `bytes ${[...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ') || '(none)'}`,

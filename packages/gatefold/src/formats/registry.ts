@@ -29,11 +29,10 @@ const keras: Format = {
   },
 };
 
-/** Keras' older container, which is read as Keras. */
+/** Keras' older container: reading tells them apart itself. */
 const kerasHdf5: Format = {
   ...keras,
   name: 'h5',
-  title: 'a Keras model (.h5)',
   extensions: ['h5', 'hdf5'],
   is: () => false,
   write: writeKerasH5,

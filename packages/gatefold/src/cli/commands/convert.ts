@@ -23,10 +23,12 @@ export async function saveModel(
   model: Model,
   { source, to }: { readonly source?: Uint8Array; readonly to?: string | undefined } = {},
 ): Promise<number> {
-  const { bytes, beside = new Map<string, Uint8Array>() } = await writerOf(path, to).write(
-    model,
-    source ? { source } : {},
-  );
+  const {
+    bytes,
+    beside = new Map<string, Uint8Array>(),
+    notes = [],
+  } = await writerOf(path, to).write(model, source ? { source } : {});
+  for (const note of notes) context.note(note);
   for (const name of beside.keys()) checkOutput(join(dirname(path), name), context.force);
   let total = bytes.length;
   for (const [name, content] of beside) {

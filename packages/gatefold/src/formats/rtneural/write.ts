@@ -1,13 +1,4 @@
-import {
-  type Activation,
-  decode,
-  fail,
-  type Graph,
-  graphOf,
-  type Model,
-  type Node,
-  parseActivation,
-} from '@gatefold/runtime';
+import { type Activation, decode, type Model, type Node, parseActivation } from '@gatefold/runtime';
 import { kerasGates } from '../gates.ts';
 import { transposed } from '../keras/layer.ts';
 import type { WrittenModel } from '../types.ts';
