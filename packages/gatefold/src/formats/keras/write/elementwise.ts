@@ -1,7 +1,7 @@
 import type { Activation, Node } from '@gatefold/runtime';
 import { activationName, functionOf } from './activations.ts';
+import { bidirectional } from './bidirectional.ts';
 import type { Emitter } from './emitter.ts';
-import { bidirectional } from './recurrent.ts';
 import type { LayerTensor } from './types.ts';
 
 type Maker = (e: Emitter, node: Node) => void;

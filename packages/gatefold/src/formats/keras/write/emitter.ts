@@ -46,6 +46,7 @@ export class Emitter {
   private readonly tensors = new Map<string, LayerTensor>();
   private readonly makers = new Map<string, () => LayerTensor>();
   private readonly backward = new Map<string, () => LayerTensor>();
+  private readonly lasts = new Map<string, () => LayerTensor | undefined>();
   private readonly stripped = new Map<string, LayerTensor>();
   private readonly names = new Set<string>();
   private readonly keyed = new Map<string, WrittenLayer>();
@@ -154,6 +155,20 @@ export class Emitter {
   /** The steps of a backward layer in the order in which it processed them; undefined for other values. */
   processed(value: string): LayerTensor | undefined {
     return this.backward.get(value)?.();
+  }
+
+  /** Says how the last step of a sequence is made, where its layer can give it. */
+  lastLater(value: string, make: () => LayerTensor | undefined): void {
+    this.lasts.set(value, make);
+  }
+
+  /** The last step of a sequence from the layer that makes it; undefined where it gives none. */
+  lastOf(value: string): LayerTensor | undefined {
+    return this.lasts.get(value)?.();
+  }
+
+  isOutput(value: string): boolean {
+    return this.outputs.has(value);
   }
 
   /** Whether a value is an input of ids, which Keras sees as [batch, steps]. */

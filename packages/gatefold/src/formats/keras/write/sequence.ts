@@ -1,8 +1,8 @@
 import type { Node } from '@gatefold/runtime';
+import { bidirectional } from './bidirectional.ts';
 import type { Emitter } from './emitter.ts';
 import { handThrough, picked, reversed, widest } from './hand-through.ts';
 import { masked } from './masks.ts';
-import { bidirectional } from './recurrent.ts';
 
 type Maker = (e: Emitter, node: Node) => void;
 
@@ -21,7 +21,7 @@ const reverse: Maker = (e, node) => {
 
 const last: Maker = (e, node) => {
   const x = node.inputs.x!;
-  e.later(node.outputs.y!, () => handThrough(e, node.name, node, e.plain(x), oneFeature(e, node), {}));
+  e.later(node.outputs.y!, () => e.lastOf(x) ?? handThrough(e, node.name, node, e.plain(x), oneFeature(e, node), {}));
 };
 
 const reduceTime: Maker = (e, node) => {
