@@ -142,9 +142,9 @@ export class Emitter {
     this.tensors.set(value, tensor);
   }
 
-  /** Says how a value is made when it is asked for. */
+  /** Says how a value is made when it is asked for. What was said first holds: a layer may take in what follows it. */
   later(value: string, make: () => LayerTensor): void {
-    this.makers.set(value, make);
+    if (!this.makers.has(value)) this.makers.set(value, make);
   }
 
   /** Says how the steps of a backward layer are made in the order in which it processed them. */
