@@ -60,11 +60,13 @@ written keras3 keras .keras keras3 $(bases keras)
 # What Keras 3 cannot take from a file of Keras 2 is noted by the writer.
 written keras3 h5 .h5 keras3-h5 $(cd "$out/h5" && grep -L 'Keras 3' ./*.json | sed 's|^./||; s|\.json$||')
 
-mkdir -p "$out/written/tfjs"
-files=()
-for base in $(bases tfjs); do
-  files+=("$out/tfjs/$base/model.json" "$out/inputs/$base.json" "$out/written/tfjs/$base.json")
+for target in tfjs tfjs-int8; do
+  mkdir -p "$out/written/$target"
+  files=()
+  for base in $(bases $target); do
+    files+=("$out/$target/$base/model.json" "$out/inputs/$base.json" "$out/written/$target/$base.json")
+  done
+  node interop/tfjs/predict.mjs "${files[@]}"
 done
-node interop/tfjs/predict.mjs "${files[@]}"
 
 GATEFOLD_INTEROP=$out npx vitest run --config vitest.interop.config.ts

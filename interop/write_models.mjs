@@ -1,19 +1,24 @@
 // Writes the fixtures of Keras in every format that a runtime of its own checks, for interop/run.sh:
 //
-//     OUT/<format>/<fixture>…        the written model; outputs that the format has no layers for are left out
-//     OUT/<format>/<fixture>.json    which of the model's outputs were written, and what the writer noted
+//     OUT/<target>/<fixture>…        the written model; outputs that the format has no layers for are left out
+//     OUT/<target>/<fixture>.json    which of the model's outputs were written, and what the writer noted
 //     OUT/inputs/<fixture>.json      the inputs for TensorFlow.js, [{shape, data}, …]
 //
 //     node interop/write_models.mjs OUT
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readModel, writerFor } from 'gatefold';
+import { quantize, readModel, writerFor } from 'gatefold';
 import { readNpz } from '../packages/gatefold/dist/data/npz.js';
 
 const out = process.argv[2];
 const folder = fileURLToPath(new URL('../fixtures/keras/', import.meta.url));
-const formats = { h5: '.h5', keras: '.keras', tfjs: '/model.json' };
+const targets = [
+  { name: 'h5', format: 'h5', ending: '.h5' },
+  { name: 'keras', format: 'keras', ending: '.keras' },
+  { name: 'tfjs', format: 'tfjs', ending: '/model.json' },
+  { name: 'tfjs-int8', format: 'tfjs', ending: '/model.json', quantization: { bits: 8, granularity: 'tensor' } },
+];
 
 /** Which of some outputs do without the nodes that need one. */
 function outputsWithout({ nodes, outputs }, place, indices) {
@@ -61,12 +66,13 @@ for (const file of readdirSync(folder).filter((name) => /\.(h5|keras)$/.test(nam
   const json = `${folder}${base}.json`;
   const architecture = existsSync(json) ? { architecture: readFileSync(json, 'utf8') } : {};
   const { model } = await readModel(new Uint8Array(readFileSync(folder + file)), architecture);
-  for (const [format, ending] of Object.entries(formats)) {
-    const written = await writeWhatCanBe(model, format);
+  for (const { name, format, ending, quantization } of targets) {
+    if (quantization && !Object.values(model.weights).some(({ shape }) => shape.length > 1)) continue;
+    const written = await writeWhatCanBe(quantization ? quantize(model, quantization).model : model, format);
     if (!written) continue;
-    const path = join(out, format, `${base}${ending}`);
+    const path = join(out, name, `${base}${ending}`);
     save(path, written.bytes);
-    for (const [name, content] of written.beside ?? []) save(join(dirname(path), name), content);
-    save(join(out, format, `${base}.json`), JSON.stringify({ outputs: written.outputs, notes: written.notes }));
+    for (const [part, content] of written.beside ?? []) save(join(dirname(path), part), content);
+    save(join(out, name, `${base}.json`), JSON.stringify({ outputs: written.outputs, notes: written.notes }));
   }
 }

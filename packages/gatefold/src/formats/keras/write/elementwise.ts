@@ -9,7 +9,7 @@ type Maker = (e: Emitter, node: Node) => void;
 const infinity = Number.POSITIVE_INFINITY;
 
 /** a·x + b, element by element. Rescaling loses masks in Keras 2 and keeps them in Keras 3. */
-export function rescaled(e: Emitter, name: string, x: LayerTensor, scale: number, offset: number): LayerTensor {
+function rescaled(e: Emitter, name: string, x: LayerTensor, scale: number, offset: number): LayerTensor {
   return e.add('Rescaling', name, { scale, offset }, [x]);
 }
 
@@ -77,7 +77,7 @@ function logOfSoftmax(e: Emitter, node: Node): string | undefined {
 }
 
 /** A function of one tensor after another tensor. */
-export function applyFunction(
+function applyFunction(
   e: Emitter,
   node: Node,
   f: Activation,
