@@ -1,5 +1,5 @@
 import type { Node } from '@gatefold/runtime';
-import { type Emitter, sharingKey } from './emitter.ts';
+import type { Emitter } from './emitter.ts';
 import { layerWeight } from './linear.ts';
 import type { LayerTensor } from './types.ts';
 
@@ -56,7 +56,7 @@ const mask: Maker = (e, node) => {
       return_sequences: true,
       zero_output_for_mask: true,
     };
-    const ones = e.add('SimpleRNN', node.name, config, [hidden], { weights, key: sharingKey(node) });
+    const ones = e.add('SimpleRNN', node.name, config, [hidden], { weights });
     return e.strip({ ...ones, mask: node.outputs.y }, node.name);
   });
 };
