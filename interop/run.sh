@@ -1,5 +1,8 @@
 #!/bin/bash
-# `npm run test:interop`: let the real Keras predict, and compare Gatefold with it.
+# `npm run test:interop`: let the real Keras and TensorFlow.js predict, and compare Gatefold with them.
+#
+# First the models that Gatefold reads, then those that it wrote from the fixtures of
+# Keras (interop/write_models.mjs), each in the runtime of its format.
 #
 # The models of this repository, and if GATEFOLD_CORPUS is set the whole Keras
 # models there, get an npz of seeded inputs and Keras' outputs each, named by the
@@ -38,5 +41,34 @@ if [ -n "${GATEFOLD_CORPUS:-}" ]; then
 else
   echo "GATEFOLD_CORPUS is not set: only the models of this repository are compared" >&2
 fi
+
+# written VENV FORMAT ENDING RESULTS [MODEL...]: predictions of written models go to $out/written/RESULTS.
+written() {
+  local venv=$1 format=$2 ending=$3 results=$4 base
+  local files=()
+  shift 4
+  mkdir -p "$out/written/$results"
+  for base in "$@"; do
+    files+=("$out/$format/$base$ending" "fixtures/keras/$base.npz" "$out/written/$results/$base.npz")
+  done
+  "interop/.venv-$venv/bin/python" -W ignore interop/keras_predict.py "${files[@]}"
+}
+
+npm ci --prefix interop/tfjs --silent --no-fund --no-audit
+node interop/write_models.mjs "$out"
+bases() { (cd "$out/$1" && ls ./*.json | sed 's|^./||; s|\.json$||'); }
+written keras2 h5 .h5 keras2 $(bases h5)
+written keras3 keras .keras keras3 $(bases keras)
+# What Keras 3 cannot take from a file of Keras 2 is noted by the writer.
+written keras3 h5 .h5 keras3-h5 $(cd "$out/h5" && grep -L 'Keras 3' ./*.json | sed 's|^./||; s|\.json$||')
+
+for target in tfjs tfjs-int8; do
+  mkdir -p "$out/written/$target"
+  files=()
+  for base in $(bases $target); do
+    files+=("$out/$target/$base/model.json" "$out/inputs/$base.json" "$out/written/$target/$base.json")
+  done
+  node interop/tfjs/predict.mjs "${files[@]}"
+done
 
 GATEFOLD_INTEROP=$out npx vitest run --config vitest.interop.config.ts

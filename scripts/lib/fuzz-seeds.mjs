@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { writeGatefold } from '@gatefold/runtime';
 import { architectureTemplate, quantize, readModel } from 'gatefold';
 import { at } from './files.mjs';
+import { ml5Seed, rtneuralSeeds } from './fuzz-json-seeds.mjs';
 
 const settings = [
   { bits: 8 },
@@ -28,7 +29,7 @@ function torchSeeds() {
   });
 }
 
-/** Small valid files: fixtures of Keras and PyTorch, and containers of every encoding made from one of them. */
+/** Small valid files of every reader: fixtures, containers of every encoding made from one of them, and made-up JSON. */
 export async function fuzzSeeds(reader) {
   const folder = at('fixtures/keras/');
   const keras = readdirSync(folder)
@@ -52,6 +53,26 @@ export async function fuzzSeeds(reader) {
       bytes: writeGatefold(quantize(model, chosen).model),
     });
   }
-  const byReader = { keras, gatefold: containers, torch: torchSeeds() };
-  return byReader[reader] ?? Object.values(byReader).flat();
+  const readers = {
+    gatefold: containers,
+    keras,
+    tfjs: tfjsSeeds(),
+    rtneural: rtneuralSeeds,
+    ml5: [ml5Seed],
+    torch: torchSeeds(),
+  };
+  return reader === 'all' ? Object.values(readers).flat() : (readers[reader] ?? []);
+}
+
+/** Layers models of TensorFlow.js with the files beside them. */
+function tfjsSeeds() {
+  const folder = at('fixtures/tfjs/');
+  return readdirSync(folder).map((name) => {
+    const files = readdirSync(folder + name).filter((file) => !file.endsWith('.json'));
+    return {
+      name: `tfjs ${name}`,
+      bytes: new Uint8Array(readFileSync(`${folder}${name}/model.json`)),
+      beside: new Map(files.map((file) => [file, new Uint8Array(readFileSync(`${folder}${name}/${file}`))])),
+    };
+  });
 }

@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { isGatefold, readGatefold, readSafetensors } from '@gatefold/runtime';
 import { readModel } from 'gatefold';
-import { mutate, randomSource } from './mutate.mjs';
+import { mutant } from './mutant.mjs';
+import { randomSource } from './mutate.mjs';
 
 const { seeds, from, to, seed } = workerData;
 const outcomes = {};
@@ -10,11 +11,7 @@ for (let i = from; i < to; i++) {
   // Every mutant has its own generator: it can be made again alone.
   const random = randomSource(seed * 1_000_003 + i);
   const origin = seeds[i % seeds.length];
-  const bytes = mutate(
-    origin.bytes,
-    seeds.map((other) => other.bytes),
-    random,
-  );
+  const { bytes, beside } = mutant(origin, seeds, random);
   parentPort.postMessage({ kind: 'start', i });
   const start = performance.now();
   let outcome = 'read';
@@ -23,7 +20,10 @@ for (let i = from; i < to; i++) {
       readGatefold(bytes);
       if (damaged(origin.bytes, bytes)) throw new Error('a damaged tensor was accepted');
     } else {
-      await readModel(bytes, origin.architecture ? { architecture: origin.architecture } : {});
+      await readModel(bytes, {
+        ...(origin.architecture ? { architecture: origin.architecture } : {}),
+        ...(beside ? { beside } : {}),
+      });
     }
   } catch (error) {
     outcome = error?.name === 'GatefoldError' ? error.code : undefined;

@@ -11,6 +11,61 @@ export function randomSource(seed) {
 
 const interesting = [0, 1, 0x7f, 0x80, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff];
 
+/** What stands in a JSON file where something else should. */
+const odd = [
+  null,
+  true,
+  '',
+  'NaN',
+  [],
+  {},
+  -1,
+  0,
+  1.5,
+  1e40,
+  2 ** 53,
+  [[]],
+  [-1],
+  '__proto__',
+  '../x',
+  'a'.repeat(300),
+];
+
+/** One value of a JSON text replaced, removed, doubled or wrapped; undefined where the bytes are no JSON object. */
+export function mutateJson(seed, random) {
+  if (seed[0] !== 0x7b) return undefined;
+  const below = (n) => Math.floor(random() * n);
+  const root = JSON.parse(new TextDecoder().decode(seed));
+  for (let n = 1 + below(2); n > 0; n--) {
+    let parent = root;
+    let key = pick(parent, below);
+    // Down to somewhere: leaves are many, so that each level is left with a chance of its own.
+    while (
+      typeof parent[key] === 'object' &&
+      parent[key] !== null &&
+      pick(parent[key], below) !== undefined &&
+      random() < 0.85
+    ) {
+      parent = parent[key];
+      key = pick(parent, below);
+    }
+    if (key === undefined) break;
+    const value = parent[key];
+    const kind = below(5);
+    if (kind === 0) delete parent[key];
+    else if (kind === 1 && Array.isArray(parent)) parent.splice(Number(key), 0, value);
+    else if (kind === 2) parent[key] = [value];
+    else if (kind === 3 && typeof value === 'number') parent[key] = value + below(5) - 2;
+    else parent[key] = odd[below(odd.length)];
+  }
+  return new TextEncoder().encode(JSON.stringify(root));
+}
+
+function pick(value, below) {
+  const keys = Object.keys(value);
+  return keys[below(keys.length)];
+}
+
 /** One to four changes: flipped bits, cut or grown ends, moved or erased blocks, length fields made odd, a splice. */
 export function mutate(seed, others, random) {
   const below = (n) => Math.floor(random() * n);

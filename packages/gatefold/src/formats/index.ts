@@ -16,7 +16,7 @@ const others: readonly { name: string; is: (bytes: Uint8Array) => boolean }[] = 
   { name: 'a zip file of another kind', is: isZip },
   { name: 'a Python pickle that PyTorch did not save', is: (bytes) => bytes[0] === 0x80 && bytes[1]! <= 5 },
   {
-    name: 'JSON (a TensorFlow.js model or an architecture alone)',
+    name: 'JSON (an architecture alone?)',
     is: (bytes) => /^\s*[{[]/.test(ascii(bytes, 0, 16)),
   },
   { name: 'a protocol buffer (an ONNX or TensorFlow model)', is: (bytes) => bytes[0] === 0x08 || bytes[0] === 0x0a },
@@ -34,7 +34,7 @@ export async function readModel(bytes: Uint8Array, options: ReadOptions = {}): P
   }
   const known = others.find(({ is }) => is(bytes));
   return fail('FILE_FORMAT', 'this is no model file that can be read', {
-    expected: formats.map(({ title }) => title).join(', '),
+    expected: [...new Set(formats.map(({ title }) => title))].join(', '),
     found:
       known?.name ??
       `bytes ${[...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ') || '(none)'}`,

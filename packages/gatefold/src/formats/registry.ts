@@ -1,7 +1,13 @@
 import { isGatefold, isSafetensors, readGatefold, writeGatefold } from '@gatefold/runtime';
 import { isKeras, readKeras } from './keras/index.ts';
+import { writeKerasH5, writeKerasZip } from './keras/write/index.ts';
+import { isMl5, readMl5 } from './ml5/index.ts';
+import { isRtneural, readRtneural } from './rtneural/index.ts';
+import { writeRtneural } from './rtneural/write.ts';
 import { readSafetensorsModel, safetensorsWeights, writeSafetensorsModel } from './safetensors/index.ts';
 import { architectureTemplate, withTensors } from './state-dict/index.ts';
+import { isTfjs, readTfjs } from './tfjs/index.ts';
+import { writeTfjs } from './tfjs/write.ts';
 import { isTorch, readTorch, torchWeights, writeTorch } from './torch/index.ts';
 import type { Format } from './types.ts';
 
@@ -17,8 +23,9 @@ const gatefold: Format = {
 const keras: Format = {
   name: 'keras',
   title: 'a Keras model (.h5, .keras)',
-  extensions: [],
+  extensions: ['keras'],
   is: isKeras,
+  write: writeKerasZip,
   async read(bytes, options) {
     const model = await readKeras(bytes, options);
     return { model, version: String(model.origin?.kerasVersion) };
@@ -47,5 +54,46 @@ const safetensors: Format = {
   reread: (bytes, model) => withTensors(model, safetensorsWeights(bytes).tensors),
 };
 
+/** Keras' older container: reading tells them apart itself. */
+const kerasHdf5: Format = {
+  ...keras,
+  name: 'h5',
+  extensions: ['h5', 'hdf5'],
+  is: () => false,
+  write: writeKerasH5,
+};
+
+const tfjs: Format = {
+  name: 'tfjs',
+  title: 'a TensorFlow.js layers model (model.json)',
+  extensions: ['json'],
+  is: isTfjs,
+  write: writeTfjs,
+  async read(bytes, options) {
+    const model = await readTfjs(bytes, options);
+    return { model, version: String(model.origin?.kerasVersion) };
+  },
+};
+
+const rtneural: Format = {
+  name: 'rtneural',
+  title: 'a JSON of RTNeural, AIDA-X or GuitarML',
+  extensions: ['aidax'],
+  is: isRtneural,
+  write: writeRtneural,
+  read: async (bytes, options) => {
+    const model = await readRtneural(bytes, options);
+    return { model, version: String(model.origin?.variant) };
+  },
+};
+
+const ml5: Format = {
+  name: 'ml5',
+  title: 'a charRNN of ml5 (manifest.json)',
+  extensions: [],
+  is: isMl5,
+  read: async (bytes, options) => ({ model: await readMl5(bytes, options), version: '1' }),
+};
+
 /** Asked in this order: the first whose `is` says yes reads the file. */
-export const formats: readonly Format[] = [gatefold, keras, torch, safetensors];
+export const formats: readonly Format[] = [gatefold, keras, kerasHdf5, torch, safetensors, tfjs, rtneural, ml5];

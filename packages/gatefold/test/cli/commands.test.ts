@@ -175,6 +175,17 @@ describe('convert', () => {
     await json('convert', small, '-o', at('again.gatefold'));
     expect(readFileSync(at('again.gatefold'))).toEqual(readFileSync(small));
   });
+
+  it('goes through other formats, with the files that stand beside', async () => {
+    const chain = [at('d.keras'), at('tfjs', 'model.json'), at('d.h5'), at('d.aidax'), at('back.gatefold')];
+    let from = digits;
+    for (const to of chain) {
+      await json('convert', from, '-o', to);
+      from = to;
+    }
+    expect(readdirSync(at('tfjs'))).toEqual(['group1-shard1of1.bin', 'model.json']);
+    expect(await json('inspect', at('back.gatefold'))).toMatchObject({ parameters: 81_674, streams: true });
+  });
 });
 
 describe('run', () => {

@@ -1,22 +1,20 @@
 import { fail, utf8Decode } from '@gatefold/runtime';
 import { listZip, unzip } from '../../data/zip.ts';
 import { type Hdf5File, openHdf5 } from '../hdf5/index.ts';
-import { type ModelConfig, modelConfig } from './config.ts';
+import type { KerasSource } from './build.ts';
+import { modelConfig } from './config.ts';
 import { parseJson } from './json.ts';
-import { type KerasVersion, parseVersion } from './version.ts';
-import { namedSource, numberedSource, type WeightSource } from './weight-source.ts';
+import { parseVersion } from './version.ts';
+import { namedSource, numberedSource } from './weight-source.ts';
 
 /** Bounds on what is inflated, in bytes. */
 const largestText = 2 ** 26;
 const largestWeights = 2 ** 31;
 
 /** What a Keras file holds, in whatever container. */
-export interface KerasFile {
+export interface KerasFile extends KerasSource {
   readonly container: 'hdf5' | 'keras';
-  readonly config: ModelConfig;
-  readonly version: KerasVersion;
   readonly backend: string | undefined;
-  readonly source: WeightSource;
 }
 
 /** Opens a `.keras` archive: configuration, version and weights are members of a zip. */

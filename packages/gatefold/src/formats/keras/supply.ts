@@ -1,5 +1,4 @@
 import { fail } from '@gatefold/runtime';
-import type { Hdf5Array, Hdf5File } from '../hdf5/index.ts';
 import { isModelClass, type LayerConfig } from './config.ts';
 
 /** A weight as the file holds it, row-major. */
@@ -20,19 +19,28 @@ export interface Supply {
   parts(layers: readonly LayerConfig[], kind?: 'layers' | 'cells'): (index: number) => Supply;
 }
 
+/** An array of a file that is decoded when it is asked for. */
+export interface FileArray {
+  readonly shape: readonly number[];
+  read(): Float32Array;
+}
+
 /** All weights of a file and which of them were taken. */
 export class Weights {
-  readonly file: Hdf5File;
   readonly taken = new Set<string>();
-  readonly arrays: ReadonlyMap<string, Hdf5Array>;
+  readonly arrays: ReadonlyMap<string, FileArray>;
+  /** Which layer a group of numbered variables says it is of, where it does. */
+  readonly ownerOf: (group: string) => string | undefined;
   /** Names in every folder that leads to an array. */
   private readonly folders = new Map<string, Set<string>>();
 
-  /** `root` is the group that holds them. */
-  constructor(file: Hdf5File, root = '') {
-    this.file = file;
+  constructor(
+    arrays: ReadonlyMap<string, FileArray>,
+    ownerOf: (group: string) => string | undefined = () => undefined,
+  ) {
+    this.ownerOf = ownerOf;
     // Windows' separators have got into the names of some files of Keras 2.12.
-    this.arrays = new Map([...file.arrays(root)].map(([path, array]) => [path.replaceAll('\\', '/'), array]));
+    this.arrays = new Map([...arrays].map(([path, array]) => [path.replaceAll('\\', '/'), array]));
     for (const path of this.arrays.keys()) {
       const parts = path.split('/');
       parts.forEach((name, depth) => {
@@ -177,7 +185,7 @@ export class NumberedSupply implements Supply {
     const folder = folders.find((candidate) => weights.names(candidate).size > 0) ?? folders[0]!;
     const keys = weights.names(folder);
     // Since 3.9 or so a group says which layer it is of.
-    const named = new Map([...keys].map((key) => [weights.file.text(`${folder}/${key}/vars`, 'name'), key]));
+    const named = new Map([...keys].map((key) => [weights.ownerOf(`${folder}/${key}/vars`), key]));
     const counted = countedKeys(layers);
     return (index) => {
       const { name } = layers[index]!;
@@ -188,7 +196,7 @@ export class NumberedSupply implements Supply {
 }
 
 /** Keras names groups after classes, in snake case, with a counter from the second on; operations are no layers. */
-function countedKeys(layers: readonly LayerConfig[]): string[] {
+export function countedKeys(layers: readonly Pick<LayerConfig, 'className' | 'isOperation'>[]): string[] {
   const seen = new Map<string, number>();
   return layers.map(({ className, isOperation }) => {
     if (isOperation) return '';

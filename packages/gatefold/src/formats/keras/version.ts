@@ -11,11 +11,12 @@ export interface KerasVersion {
 }
 
 /**
- * Reads "2.2.4-tf", "2.15.0", "3.9.2".
+ * Reads "2.2.4-tf", "2.15.0", "3.9.2"; "tfjs-layers 4.22.0" is TensorFlow.js, which follows the package `keras` of 2.0.
  * @throws FILE_CORRUPT, MODEL_UNSUPPORTED for other versions
  */
 export function parseVersion(text: string): KerasVersion {
   const found = text.slice(0, 40);
+  if (/^tfjs-layers\b/.test(text)) return { text: found, major: 2, minor: 0, standalone: true };
   const numbers = /^(\d+)(?:\.(\d+))?/.exec(text);
   if (!numbers) return fail('FILE_CORRUPT', 'the version of Keras cannot be read', { place: 'keras_version', found });
   const [major, minor] = [Number(numbers[1]), Number(numbers[2] ?? 0)];

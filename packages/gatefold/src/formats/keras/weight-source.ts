@@ -1,7 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import type { Hdf5File } from '../hdf5/index.ts';
-import type { LayerConfig, ModelConfig } from './config.ts';
-import { type NamedArray, NamedSupply, NumberedSupply, type Supply, Weights } from './supply.ts';
+import { isJson, isModelClass, type LayerConfig, layerConfig, type ModelConfig, modelConfig } from './config.ts';
+import { type FileArray, type NamedArray, NamedSupply, NumberedSupply, type Supply, Weights } from './supply.ts';
 
 /** The weights of a file as the outermost model takes them. */
 export interface WeightSource {
@@ -12,7 +12,10 @@ export interface WeightSource {
 
 /** The layout of Keras 3: `layers/lstm/cell/vars/0`. */
 export function numberedSource(file: Hdf5File): WeightSource {
-  const weights = new Weights(file);
+  return numbered(new Weights(file.arrays(''), (group) => file.text(group, 'name')));
+}
+
+function numbered(weights: Weights): WeightSource {
   // Others are of optimizers and metrics, or states of random generators.
   const belongs = (path: string) =>
     /^(layers|_layer_checkpoint_dependencies|vars)\//.test(path) && !path.includes('seed_generator');
@@ -21,9 +24,20 @@ export function numberedSource(file: Hdf5File): WeightSource {
 
 /** The layout of Keras 2: a group per layer of the outermost model, with the names of its weights in order. */
 export function namedSource(file: Hdf5File, root: string, { layers }: ModelConfig): WeightSource {
-  const weights = new Weights(file, root);
+  const weights = new Weights(file.arrays(root));
   const at = (name: string) => (root === '' ? name : `${root}/${name}`);
   const groups = groupsOf(file, root, layers).map((group) => (group === undefined ? [] : entriesOf(file, at(group))));
+  const belongs = (path: string) => !/^optimizer_weights\//.test(path);
+  return sourceOf(weights, layers, groups, belongs);
+}
+
+/** A source whose layers' weights are known in order. */
+function sourceOf(
+  weights: Weights,
+  layers: readonly LayerConfig[],
+  groups: readonly (readonly NamedArray[])[],
+  belongs: (path: string) => boolean,
+): WeightSource {
   const supplies = layers.map((layer, i) => new NamedSupply(weights, layer.name, groups[i]!));
   const supply: Supply = {
     take: (name) => fail('FILE_CORRUPT', `the file lacks the weight "${name}"`),
@@ -31,15 +45,47 @@ export function namedSource(file: Hdf5File, root: string, { layers }: ModelConfi
     part: () => supply,
     parts: () => (index) => supplies[index]!,
   };
-  const belongs = (path: string) => !/^optimizer_weights\//.test(path);
   return { supply, checkUsed: () => weights.checkUsed(belongs) };
+}
+
+/**
+ * Arrays without groups, named after their layers: `lstm/kernel`, or numbered as Keras 3 does. The name of a model that
+ * stands as a layer need not be part of the names of its weights.
+ */
+export function flatSource(arrays: ReadonlyMap<string, FileArray>, { layers }: ModelConfig): WeightSource {
+  const weights = new Weights(arrays);
+  if ([...arrays.keys()].some((path) => /(^|\/)vars\/\d+$/.test(path))) return numbered(weights);
+  const entries = [...weights.arrays.keys()].map(namedArray);
+  const outer = new Set(layers.map(({ name }) => name));
+  const groups = layers.map((layer) => {
+    const own = entries.filter(({ parts }) => parts[0] === layer.name && parts.length > 1);
+    if (own.length > 0) return own;
+    const names = namesWithin(layer);
+    return entries.filter(({ parts }) => !outer.has(parts[0]!) && parts.slice(0, -1).some((part) => names.has(part)));
+  });
+  return sourceOf(weights, layers, groups, () => true);
+}
+
+/** The name of a layer and those of the layers inside it. */
+function namesWithin({ name, className, source, config }: LayerConfig): Set<string> {
+  const inner = isModelClass(className)
+    ? modelConfig(source, name).layers
+    : isJson(config.layer)
+      ? [layerConfig(config.layer, name)]
+      : [];
+  return new Set([name, ...inner.flatMap((layer) => [...namesWithin(layer)])]);
+}
+
+/** TensorFlow ends the names of variables in ":0". */
+function namedArray(path: string): NamedArray {
+  return { path, parts: path.replace(/:\d+$/, '').split('/') };
 }
 
 /** The names and paths of the weights of a layer's group. */
 function entriesOf(file: Hdf5File, group: string): NamedArray[] {
   return textList(file, group, 'weight_names').map((written) => ({
+    ...namedArray(written),
     path: `${group}/${written}`,
-    parts: written.replace(/:\d+$/, '').split('/'),
   }));
 }
 

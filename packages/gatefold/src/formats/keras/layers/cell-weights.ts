@@ -1,3 +1,4 @@
+import { gateMatrix, gateRows, kerasGates, type PlainArray } from '../../gates.ts';
 import { checkShape, type LayerContext, refuseLayer } from '../layer.ts';
 
 interface CellShape {
@@ -8,32 +9,11 @@ interface CellShape {
   readonly useBias: boolean;
 }
 
-interface Stored {
-  readonly shape: readonly number[];
-  readonly data: Float32Array;
-}
-
-/** Keras' position of each of our gates: Keras orders an LSTM's input, forget, candidate, output. */
-const gateOrder = { lstm: [0, 1, 3, 2], gru: [0, 1, 2], rnn: [0] } as const;
-
-/** [inputs, gates·units] as [gates·units, inputs], gates in our order. */
-function matrix({ shape, data }: Stored, order: readonly number[], units: number): Stored {
-  const inputs = shape[0]!;
-  const columns = order.length * units;
-  const out = new Float32Array(data.length);
-  order.forEach((from, gate) => {
-    for (let u = 0; u < units; u++) {
-      for (let i = 0; i < inputs; i++) out[(gate * units + u) * inputs + i] = data[i * columns + from * units + u]!;
-    }
-  });
-  return { shape: [columns, inputs], data: out };
-}
-
 /**
  * CuDNN stores each gate's input kernel transposed but in the shape of the other layout: the gate's [inputs, units]
  * block, read row by row, is our [units, inputs]. Its recurrent blocks are plainly transposed.
  */
-function cudnnMatrix({ shape, data }: Stored, order: readonly number[], units: number): Stored {
+function cudnnMatrix({ shape, data }: PlainArray, order: readonly number[], units: number): PlainArray {
   const rows = shape[0]!;
   const columns = order.length * units;
   const out = new Float32Array(data.length);
@@ -42,13 +22,6 @@ function cudnnMatrix({ shape, data }: Stored, order: readonly number[], units: n
     for (let r = 0; r < rows; r++) for (let u = 0; u < units; u++) out[at++] = data[r * columns + from * units + u]!;
   });
   return { shape: [columns, rows], data: out };
-}
-
-/** Bias vectors with gates in our order. */
-function vector(data: Float32Array, order: readonly number[], units: number): Stored {
-  const out = new Float32Array(order.length * units);
-  for (const [gate, from] of order.entries()) out.set(data.subarray(from * units, (from + 1) * units), gate * units);
-  return { shape: [out.length], data: out };
 }
 
 /**
@@ -67,7 +40,7 @@ export function cellWeights(
     ...(useBias && resetAfter ? { bR: `${name}/bR` } : {}),
   };
   if (Object.hasOwn(builder.weights, names.W)) return names;
-  const order = gateOrder[cell];
+  const order = kerasGates[cell];
   const all = order.length * units;
   const kernel = supply.take('kernel');
   const recurrent = supply.take('recurrent_kernel');
@@ -77,7 +50,8 @@ export function cellWeights(
   const double = bias?.shape.length === 1 && bias.data.length === 2 * all;
   if (double && cell === 'gru' && !resetAfter)
     refuseLayer(context, 'CuDNN weights in a GRU that resets before the product', 'set reset_after=True');
-  const convert = double ? cudnnMatrix : matrix;
+  const convert = double ? cudnnMatrix : gateMatrix;
+  const vector = (data: Float32Array) => gateRows({ shape: [data.length], data }, order, units);
   builder.weight(names.W, () => convert(kernel, order, units));
   builder.weight(names.U, () => convert(recurrent, order, units));
   if (!bias) return names;
@@ -85,12 +59,12 @@ export function cellWeights(
   const second = bias.data.subarray(all);
   if (resetAfter) {
     if (!double) checkShape(context, 'bias', bias.shape, [2, all]);
-    builder.weight(names.b!, () => vector(first, order, units));
-    builder.weight(names.bR!, () => vector(second, order, units));
+    builder.weight(names.b!, () => vector(first));
+    builder.weight(names.bR!, () => vector(second));
   } else {
     if (!double) checkShape(context, 'bias', bias.shape, [all]);
     const sum = double ? first.map((value, i) => value + second[i]!) : first;
-    builder.weight(names.b!, () => vector(sum, order, units));
+    builder.weight(names.b!, () => vector(sum));
   }
   return names;
 }

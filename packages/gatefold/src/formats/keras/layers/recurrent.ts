@@ -139,6 +139,10 @@ function runLayer(
   }
   // What a masked step repeats starts at zero, or is zero; the state is not. Then only the sequence tells the last output.
   const differs = mask !== undefined && (initial.length > 0 || stateful || zeroOutputForMask);
+  // TensorFlow.js repeats the state instead.
+  if (differs && !zeroOutputForMask && context.version.text.startsWith('tfjs')) {
+    refuseLayer(context, 'skips masked steps from a given state', 'leave out the mask, or the state');
+  }
   return {
     states,
     // `y` follows the input's order, Keras gives the order of processing.
