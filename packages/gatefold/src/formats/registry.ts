@@ -1,5 +1,6 @@
 import { isGatefold, readGatefold, writeGatefold } from '@gatefold/runtime';
 import { isKeras, readKeras } from './keras/index.ts';
+import { onnx } from './onnx/index.ts';
 import type { Format } from './types.ts';
 
 const gatefold: Format = {
@@ -23,4 +24,4 @@ const keras: Format = {
 };
 
 /** Asked in this order: the first whose `is` says yes reads the file. */
-export const formats: readonly Format[] = [gatefold, keras];
+export const formats: readonly Format[] = [gatefold, keras, onnx];

@@ -9,7 +9,14 @@ export interface ReadOptions {
    * caller refuses paths that leave the folder.
    */
   readonly beside?: (path: string) => Promise<Uint8Array>;
+  /**
+   * Inputs and lengths that the file leaves open and the caller knows: a number for a length (`sequence`, `input[1]`) or
+   * a scalar input, an array for an input that is to be constant.
+   */
+  readonly fix?: Readonly<Record<string, FixedValue>>;
 }
+
+export type FixedValue = number | { readonly shape: readonly number[]; readonly data: ArrayLike<number> };
 
 export interface WriteOptions {
   /** The file the model came from, for formats that keep what Gatefold has no meaning for. */
