@@ -2,6 +2,7 @@ import { fail, type Model, validate } from '@gatefold/runtime';
 import type { Format, ReadOptions } from '../types.ts';
 import { readGraph } from './graph/read-graph.ts';
 import { countUses, graphsOf, readTensors } from './graph/tensors.ts';
+import { recognise } from './patterns/index.ts';
 import { decodeMessage, looksLikeModel } from './proto/decode.ts';
 
 /** Operator sets whose ops are known. */
@@ -35,7 +36,7 @@ export async function readOnnx(
   }
   const uses = countUses(graphs);
   const tensors = await readTensors(graphs, options.beside);
-  const read = readGraph({ graph, opset, tensors, uses }, options);
+  const read = readGraph({ ...recognise(graph, tensors), opset, uses }, options);
   const model = validate({
     name: options.name ?? graph.name ?? 'model',
     graphs: { main: read.graph },

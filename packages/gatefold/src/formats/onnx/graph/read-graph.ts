@@ -106,13 +106,16 @@ function read(file: FileGraph, inputs: readonly FileInput[], roles: Roles, fixed
     ports[name] = note;
     return { name, value };
   });
-  const absorbed = absorbStates(builder, roles.states, outputs, lifted);
+  const absorbed = absorbStates(builder, roles.states, outputs, lifted, reading.cells);
   if (lifted && builder.inputs.some(({ name }) => roles.states.has(name))) {
     fail('MODEL_UNSUPPORTED', 'a state that comes in does not go out as the same state', {
       place: builder.inputs.find(({ name }) => roles.states.has(name))!.name,
     });
   }
   const graph = builder.graph(absorbed.outputs);
+  const standIns = new Set(reading.cells.values());
+  const odd = graph.nodes.find(({ name }) => standIns.has(name));
+  if (odd) fail('MODEL_UNSUPPORTED', 'a cell state is used for more than the next call', { place: odd.name });
   const used = new Set([
     ...graph.nodes.flatMap((node) => Object.values(node.inputs)),
     ...graph.outputs.map(({ value }) => value),

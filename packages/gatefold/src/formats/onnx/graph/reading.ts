@@ -23,6 +23,8 @@ export class Reading {
   readonly uses: ReadonlyMap<string, number>;
   /** Rows made of views, by value and view. */
   readonly rows = new Map<string, string>();
+  /** Stand-ins of cell states, by the state after the last step. */
+  readonly cells = new Map<string, string>();
   /** Products that have no bias yet, by the file's tensor. */
   readonly products = new Map<string, Product>();
   private folded = 0;
@@ -48,6 +50,14 @@ export class Reading {
     const index = this.builder.nodes.length - 1;
     const op = this.builder.nodes[index]?.op;
     if (tensor !== '' && (op === 'dense' || op === 'conv1d')) this.products.set(tensor, { tensor, value, index });
+  }
+
+  /** A product that a node hands on unchanged, where nothing else reads it, may still get its bias. */
+  passProduct(inputs: readonly string[], output: string, value: string): void {
+    const product = this.products.get(inputs[0] ?? '');
+    if (product?.value === value && this.uses.get(product.tensor) === 1 && !this.products.has(output)) {
+      this.products.set(output, { ...product, tensor: output });
+    }
   }
 
   /** Gives a product its bias; false where it has one. */

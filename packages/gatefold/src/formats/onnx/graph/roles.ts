@@ -12,6 +12,9 @@ export interface Roles {
   readonly states: ReadonlySet<string>;
 }
 
+/** Branches may give a tensor in different ranks, and which is taken is not known yet: so many of them are followed. */
+const mostVariants = 4;
+
 const layoutOps = [
   'Slice',
   'Squeeze',
@@ -33,7 +36,7 @@ const keeping = ['Slice', 'Identity', 'Cast', 'Pad', 'Dropout', 'BatchNormalizat
 class RoleWalk implements Roles {
   readonly roles = new Map<string, 'batch' | 'time'>();
   readonly states = new Set<string>();
-  private readonly tokens = new Map<string, readonly Token[]>();
+  private readonly tokens = new Map<string, (readonly Token[])[]>();
   private readonly sources = new Map<string, string>();
   private readonly whole: (name: string) => readonly number[] | undefined;
 
@@ -42,7 +45,7 @@ class RoleWalk implements Roles {
   }
 
   input(name: string, rank: number): void {
-    this.tokens.set(
+    this.remember(
       name,
       Array.from({ length: rank }, (_, axis) => `${name}#${axis}`),
     );
@@ -68,8 +71,17 @@ class RoleWalk implements Roles {
       const source = this.sources.get(first);
       if (source !== undefined) for (const name of node.output) this.sources.set(name, source);
     }
-    const made = this.follow(node);
-    if (made) for (const name of node.opType === 'Split' ? node.output : [output]) this.tokens.set(name, made);
+    const outputs = node.opType === 'Split' ? node.output : [output];
+    for (const x of this.tokens.get(first) ?? [undefined]) {
+      const made = this.follow(node, x);
+      if (made) for (const name of outputs) this.remember(name, made);
+    }
+  }
+
+  private remember(name: string, tokens: readonly Token[]): void {
+    const known = this.tokens.get(name) ?? [];
+    const isNew = known.every((other) => other.join() !== tokens.join() || other.length !== tokens.length);
+    if (name !== '' && isNew && known.length < mostVariants) this.tokens.set(name, [...known, tokens]);
   }
 
   private branches(node: Node): void {
@@ -78,9 +90,8 @@ class RoleWalk implements Roles {
       this.graph(g);
       node.output.forEach((name, i) => {
         const inner = g.output[i]?.name ?? '';
-        const tokens = this.tokens.get(inner);
+        for (const tokens of this.tokens.get(inner) ?? []) this.remember(name, tokens);
         const source = this.sources.get(inner);
-        if (tokens && !this.tokens.has(name)) this.tokens.set(name, tokens);
         if (source !== undefined) this.sources.set(name, source);
       });
     }
@@ -88,21 +99,23 @@ class RoleWalk implements Roles {
 
   private recurrent(node: Node): void {
     const layout = node.attribute.find(({ name }) => name === 'layout')?.i ?? 0;
-    const x = this.tokens.get(node.input[0] ?? '');
+    // Of three axes each: other ranks come from branches that are not taken.
+    const three = (name: string | undefined) => this.tokens.get(name ?? '')?.find(({ length }) => length === 3);
+    const x = three(node.input[0]);
     const [t, b] = layout === 1 ? [1, 0] : [0, 1];
     const time = x?.[t] ?? null;
     const batch = x?.[b] ?? null;
     this.note(time, 'time');
     this.note(batch, 'batch');
     for (const input of node.input.slice(5, 7)) {
-      const state = this.tokens.get(input);
+      const state = three(input);
       this.note(state?.[layout === 1 ? 0 : 1] ?? null, 'batch');
       const source = this.sources.get(input);
       if (source !== undefined) this.states.add(source);
     }
     const [y, ...states] = node.output;
-    if (y) this.tokens.set(y, layout === 1 ? [batch, time, null, null] : [time, null, batch, null]);
-    for (const name of states) this.tokens.set(name, layout === 1 ? [batch, null, null] : [null, batch, null]);
+    if (y) this.remember(y, layout === 1 ? [batch, time, null, null] : [time, null, batch, null]);
+    for (const name of states) this.remember(name, layout === 1 ? [batch, null, null] : [null, batch, null]);
   }
 
   private note(token: Token, role: 'batch' | 'time'): void {
@@ -114,9 +127,8 @@ class RoleWalk implements Roles {
   }
 
   /** Where the axes of the node's output come from; undefined where that is not followed. */
-  private follow(node: Node): readonly Token[] | undefined {
-    const given = node.input.map((name) => this.tokens.get(name));
-    const [x] = given;
+  private follow(node: Node, x: readonly Token[] | undefined): readonly Token[] | undefined {
+    const given = node.input.map((name, i) => (i === 0 ? x : this.tokens.get(name)?.[0]));
     const rank = x?.length ?? 0;
     const at = (axis: number) => (axis < 0 ? axis + rank : axis);
     const number = (name: string, otherwise: number) => node.attribute.find((a) => a.name === name)?.i ?? otherwise;

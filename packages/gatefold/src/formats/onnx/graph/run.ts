@@ -46,6 +46,8 @@ function runNode(reading: Reading, node: Message<'Node'>, scope: Scope): void {
   );
   const call = new Call(reading, node, inputs);
   const outputs = node.opType === 'If' ? branch(call, scope) : evaluate(call);
+  const [first] = outputs;
+  if (first?.kind === 'value') reading.passProduct(node.input, node.output[0] ?? '', first.name);
   node.output.forEach((name, i) => {
     const tensor = outputs[i];
     if (name !== '' && tensor) scope.set(name, tensor);

@@ -91,12 +91,13 @@ export function absorbStates(
   inputs: ReadonlySet<string>,
   outputs: readonly OutputPort[],
   lifted: boolean,
+  cells: ReadonlyMap<string, string>,
 ): Absorbed {
   const tracer = new Tracer(builder);
   const states: PortState[] = [];
   let left = outputs;
   for (const input of inputs) {
-    const uses = usesOf(builder, tracer, input, lifted);
+    const uses = usesOf(builder, tracer, input, lifted, cells);
     const output = uses && left.find((port) => gives(builder, tracer, uses, input, port.value));
     if (!uses || !output) continue;
     const before = [...builder.nodes];
@@ -121,14 +122,21 @@ export function absorbStates(
 }
 
 /** The forward cells that take this input as their state; undefined where another uses it too. */
-function usesOf(builder: GraphBuilder, tracer: Tracer, input: string, lifted: boolean): Use[] | undefined {
+function usesOf(
+  builder: GraphBuilder,
+  tracer: Tracer,
+  input: string,
+  lifted: boolean,
+  cells: ReadonlyMap<string, string>,
+): Use[] | undefined {
   const uses: Use[] = [];
   builder.nodes.forEach((node, index) => {
     if (node.op !== 'recurrent' || node.attributes.direction === 'backward') return;
     for (const state of ['h', 'c']) {
       const value = node.inputs[state];
       if (value === undefined || !tracer.trace(value).from.every((name) => name === input)) continue;
-      const after = [node.outputs[state], state === 'h' && lifted ? node.outputs.y : undefined];
+      const step = state === 'h' ? node.outputs.y : cells.get(node.outputs.c!);
+      const after = [node.outputs[state], lifted ? step : undefined];
       uses.push({ index, state, after: after.filter((name) => name !== undefined) });
     }
   });

@@ -1,3 +1,4 @@
+import { sizeOf } from '@gatefold/runtime';
 import type { Call } from '../graph/call.ts';
 import { rangeOf } from '../graph/indices.ts';
 import {
@@ -9,6 +10,7 @@ import {
   feature,
   isFeature,
   isUnknown,
+  showDim,
   showTensor,
   type Tensor,
   type Value,
@@ -255,6 +257,16 @@ const shape: Handler = {
   },
 };
 
+const size: Handler = {
+  attributes: [],
+  run(call) {
+    const dims = dimsOf(call.input(0));
+    const known = dims.filter((dim): dim is number => !isUnknown(dim));
+    const count: Dim = known.length < dims.length ? { symbol: `(${dims.map(showDim).join(' * ')})` } : sizeOf(known);
+    return [constant('int', [], isUnknown(count) ? [count] : Float64Array.of(count))];
+  },
+};
+
 export const layoutHandlers: Readonly<Record<string, Handler>> = {
   Squeeze: squeeze,
   Unsqueeze: unsqueeze,
@@ -265,6 +277,7 @@ export const layoutHandlers: Readonly<Record<string, Handler>> = {
   Split: split,
   Expand: expand,
   Shape: shape,
+  Size: size,
   Identity: same([]),
   Dropout: same(['ratio', 'seed', 'is_test']),
 };

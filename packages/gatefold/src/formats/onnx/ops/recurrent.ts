@@ -259,8 +259,20 @@ function results(
   return [
     wanted(0) ? sequence() : undefined,
     wanted(1) ? h() : undefined,
-    outputs[0]!.c !== undefined && wanted(2) ? state(join('c', '/c')) : undefined,
+    outputs[0]!.c !== undefined && wanted(2) ? state(lifted ? cellOf(call, outputs) : join('c', '/c')) : undefined,
   ];
+}
+
+/**
+ * The cell state after a step, of which the graph has only the last: a stand-in with the rows of the output, which must
+ * turn out to be needed for nothing but the next call's state.
+ */
+function cellOf(call: Call, outputs: readonly Readonly<Record<string, string>>[]): string {
+  if (outputs.length > 1) call.refuse('runs in both directions in a model with states');
+  const { y, c } = outputs[0]!;
+  const name = call.add('unary', { x: y! }, { function: ['linear'] }, {}, '/cell');
+  call.reading.cells.set(c!, name);
+  return name;
 }
 
 export const recurrentHandlers: Readonly<Record<string, Handler>> = {
