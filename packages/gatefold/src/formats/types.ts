@@ -14,6 +14,8 @@ export interface ReadOptions {
    * a scalar input, an array for an input that is to be constant.
    */
   readonly fix?: Readonly<Record<string, FixedValue>>;
+  /** Leaves states that go from an output back to an input as ports; by default they become the cells' own. */
+  readonly explicitStates?: boolean;
 }
 
 export type FixedValue = number | { readonly shape: readonly number[]; readonly data: ArrayLike<number> };

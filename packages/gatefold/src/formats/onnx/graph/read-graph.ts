@@ -5,7 +5,7 @@ import type { Message } from '../proto/schema.ts';
 import { Call } from './call.ts';
 import { type FileInput, Fixed, fileInput, inputTensor, layoutNote } from './ports.ts';
 import { Reading } from './reading.ts';
-import { inferRoles, type Roles } from './roles.ts';
+import { inferRoles, type Roles, type SmallConstants } from './roles.ts';
 import { runGraph, Scope } from './run.ts';
 import { absorbStates } from './states.ts';
 import { isUnknown, numbersOf, showTensor, type Tensor } from './tensor.ts';
@@ -28,7 +28,7 @@ export interface ReadGraph {
 }
 
 /** Reads the graph of a file. @throws MODEL_*, FILE_*, OPTION_INVALID */
-export function readGraph(file: FileGraph, options: Pick<ReadOptions, 'fix'>): ReadGraph {
+export function readGraph(file: FileGraph, options: Pick<ReadOptions, 'fix' | 'explicitStates'>): ReadGraph {
   const { graph } = file;
   const fixed = new Fixed(options.fix);
   const own = new Set(graph.initializer.map(({ name }) => name));
@@ -37,13 +37,15 @@ export function readGraph(file: FileGraph, options: Pick<ReadOptions, 'fix'>): R
   fixed.checkUsed(inputs.flatMap(({ name, dims }) => [name, ...dims.filter(isUnknown).map(({ symbol }) => symbol)]));
   const constants = constantsOf(file);
   const ranks = new Map(inputs.map(({ name, dims }) => [name, dims.length]));
-  const roles = inferRoles(graph, ranks, (name) => constants.get(name));
-  if (!isChunk(file, inputs, roles, fixed)) return read(file, inputs, roles, fixed, false);
+  const roles = inferRoles(graph, ranks, constants);
+  const explicit = options.explicitStates === true;
+  if (explicit || !isChunk(file, inputs, roles, fixed))
+    return read(file, inputs, roles, fixed, { lifted: false, explicit });
   try {
-    return read(file, inputs, roles, fixed, true);
+    return read(file, inputs, roles, fixed, { lifted: true, explicit });
   } catch (first) {
     try {
-      return read(file, inputs, roles, fixed, false);
+      return read(file, inputs, roles, fixed, { lifted: false, explicit });
     } catch {
       throw first;
     }
@@ -51,12 +53,13 @@ export function readGraph(file: FileGraph, options: Pick<ReadOptions, 'fix'>): R
 }
 
 /** Numbers of small constants by name: initializers and Constant nodes, those of branches too. */
-function constantsOf({ graph, tensors }: FileGraph): Map<string, readonly number[]> {
-  const out = new Map<string, readonly number[]>();
+function constantsOf({ graph, tensors }: FileGraph): SmallConstants {
+  const out = new Map<string, { numbers: readonly number[]; rank: number }>();
   const add = (name: string | undefined, tensor: Message<'Tensor'> | undefined) => {
     const constant = tensor && tensors.get(tensor);
     const numbers = constant && numbersOf(constant);
-    if (name && numbers && numbers.length <= 16) out.set(name, Array.from(numbers));
+    if (name && numbers && numbers.length <= 16)
+      out.set(name, { numbers: Array.from(numbers), rank: constant.shape.length });
   };
   const visit = (inner: Message<'Graph'>): void => {
     for (const tensor of inner.initializer) add(tensor.name, tensor);
@@ -88,7 +91,18 @@ function fileOutputDims(info: Message<'ValueInfo'>): readonly unknown[] | undefi
   return info.type?.tensorType?.shape?.dim;
 }
 
-function read(file: FileGraph, inputs: readonly FileInput[], roles: Roles, fixed: Fixed, lifted: boolean): ReadGraph {
+interface Way {
+  readonly lifted: boolean;
+  readonly explicit: boolean;
+}
+
+function read(
+  file: FileGraph,
+  inputs: readonly FileInput[],
+  roles: Roles,
+  fixed: Fixed,
+  { lifted, explicit }: Way,
+): ReadGraph {
   const builder = new GraphBuilder();
   const reading = new Reading(builder, file.opset, lifted, file.tensors, file.uses);
   const scope = new Scope();
@@ -106,7 +120,7 @@ function read(file: FileGraph, inputs: readonly FileInput[], roles: Roles, fixed
     ports[name] = note;
     return { name, value };
   });
-  const absorbed = absorbStates(builder, roles.states, outputs, lifted, reading.cells);
+  const absorbed = absorbStates(builder, explicit ? new Set() : roles.states, outputs, lifted, reading.cells);
   if (lifted && builder.inputs.some(({ name }) => roles.states.has(name))) {
     fail('MODEL_UNSUPPORTED', 'a state that comes in does not go out as the same state', {
       place: builder.inputs.find(({ name }) => roles.states.has(name))!.name,

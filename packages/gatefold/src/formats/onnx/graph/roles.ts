@@ -5,6 +5,9 @@ type Graph = Message<'Graph'>;
 /** Which axis of which input an axis of a tensor is; null where it is another. */
 type Token = string | null;
 
+/** Numbers and ranks of small constants by name. */
+export type SmallConstants = ReadonlyMap<string, { readonly numbers: readonly number[]; readonly rank: number }>;
+
 export interface Roles {
   /** By `input#axis`. */
   readonly roles: ReadonlyMap<string, 'batch' | 'time'>;
@@ -38,10 +41,14 @@ class RoleWalk implements Roles {
   readonly states = new Set<string>();
   private readonly tokens = new Map<string, (readonly Token[])[]>();
   private readonly sources = new Map<string, string>();
-  private readonly whole: (name: string) => readonly number[] | undefined;
+  private readonly constants: SmallConstants;
 
-  constructor(whole: (name: string) => readonly number[] | undefined) {
-    this.whole = whole;
+  constructor(constants: SmallConstants) {
+    this.constants = constants;
+  }
+
+  private whole(name: string): readonly number[] | undefined {
+    return this.constants.get(name)?.numbers;
   }
 
   input(name: string, rank: number): void {
@@ -153,7 +160,10 @@ class RoleWalk implements Roles {
         const axis = at(number('axis', 0));
         if (!x) return given[1] && [...given[1], null];
         const indices = this.whole(node.input[1] ?? '');
-        return indices?.length === 1 ? x.filter((_, i) => i !== axis) : undefined;
+        if (!indices) return undefined;
+        return this.constants.get(node.input[1]!)!.rank === 0
+          ? x.filter((_, i) => i !== axis)
+          : x.map((token, i) => (i === axis ? null : token));
       }
       case 'Reshape': {
         const shape = this.whole(node.input[1] ?? '');
@@ -191,13 +201,8 @@ class RoleWalk implements Roles {
   }
 }
 
-/** `whole` gives the numbers of a constant by name. */
-export function inferRoles(
-  graph: Graph,
-  inputs: ReadonlyMap<string, number>,
-  whole: (name: string) => readonly number[] | undefined,
-): Roles {
-  const walk = new RoleWalk(whole);
+export function inferRoles(graph: Graph, inputs: ReadonlyMap<string, number>, constants: SmallConstants): Roles {
+  const walk = new RoleWalk(constants);
   for (const [name, rank] of inputs) walk.input(name, rank);
   walk.graph(graph);
   return walk;
