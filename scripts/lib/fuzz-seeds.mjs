@@ -13,7 +13,7 @@ const settings = [
   { bits: 4, mixed: [{ target: 'U/candidate', bits: 8 }] },
 ];
 
-/** Small valid files: Keras fixtures, and containers of every encoding made from one of them. */
+/** Small valid files: Keras and ONNX fixtures, and containers of every encoding made from one of them. */
 export async function fuzzSeeds(reader) {
   const folder = at('fixtures/keras/');
   const keras = readdirSync(folder)
@@ -28,6 +28,10 @@ export async function fuzzSeeds(reader) {
     })
     .sort((a, b) => a.bytes.length - b.bytes.length)
     .slice(0, 24);
+  const onnxFolder = at('fixtures/onnx/');
+  const onnx = readdirSync(onnxFolder)
+    .filter((name) => name.endsWith('.onnx'))
+    .map((name) => ({ name, bytes: new Uint8Array(readFileSync(onnxFolder + name)) }));
   const { model } = await readModel(new Uint8Array(readFileSync(`${folder}k3-sequential.keras`)));
   const containers = [{ name: 'float', bytes: writeGatefold(model) }];
   for (const options of settings) {
@@ -37,5 +41,6 @@ export async function fuzzSeeds(reader) {
       bytes: writeGatefold(quantize(model, chosen).model),
     });
   }
-  return reader === 'keras' ? keras : reader === 'gatefold' ? containers : [...containers, ...keras];
+  const all = { gatefold: containers, keras, onnx };
+  return reader === 'all' ? Object.values(all).flat() : all[reader];
 }

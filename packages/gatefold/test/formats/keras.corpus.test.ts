@@ -47,7 +47,6 @@ const refused: [string, string][] = [
   ['textgenrnn/hacker_news.hdf5', 'MODEL_NO_ARCHITECTURE'],
   ['dtln/model.h5', 'MODEL_NO_ARCHITECTURE'],
   ['felixchenfy/kaggle.ckpt', 'FILE_FORMAT'],
-  ['silero-vad/silero_vad.onnx', 'FILE_FORMAT'],
   ['silero-vad/silero_vad_16k.safetensors', 'FILE_FORMAT'],
   ['tflite-micro/mnist_lstm/trained_lstm.tflite', 'FILE_FORMAT'],
 ];

@@ -1,9 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { createSession, simd128Engine, sizeOf } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
+import { quantize } from '../../src/compress/index.ts';
+import { readNpz } from '../../src/data/npz.ts';
 import { readModel } from '../../src/formats/index.ts';
 import { readTensor } from '../../src/formats/onnx/graph/initializer.ts';
 import { decodeMessage } from '../../src/formats/onnx/proto/decode.ts';
-import type { FixedValue } from '../../src/formats/types.ts';
+import type { FixedValue, ReadOptions } from '../../src/formats/types.ts';
 import { difference, type FileArray, fromPort, notesOf, runFile } from './onnx-support.ts';
 
 const corpus = process.env.GATEFOLD_CORPUS!;
@@ -43,4 +46,49 @@ describe.each(folders)('%s', (folder) => {
       expect(difference(ours, reference.data), name).toBeLessThan(1e-5);
     }
   });
+});
+
+it('tract/byte_sb_bidi_lstm gives the outputs that stand beside it', async () => {
+  const arrays = readNpz(readFileSync(`${corpus}/models/tract/byte_sb_bidi_lstm/io.npz`));
+  const { model } = await readModel(bytesOf('tract/byte_sb_bidi_lstm/model.onnx'));
+  const { shape, data } = arrays.get('input')!;
+  const out = runFile(model, { input: { shape, data: Float32Array.from(data as ArrayLike<number>) } });
+  expect(difference(out.output!.data, arrays.get('Add_26')!.data as ArrayLike<number>)).toBeLessThan(1e-5);
+});
+
+// That their outputs equal onnxruntime's is shown by `npm run test:interop`, which asks it.
+const streaming: [string, ReadOptions['fix'], { parameters: number; width: number }][] = [
+  ['dtln/model_1.onnx', {}, { parameters: 362_369, width: 257 }],
+  ['dtln/model_2.onnx', {}, { parameters: 624_384, width: 512 }],
+  ['silero-vad/silero_vad_16k_op15.onnx', { sequence: 576 }, { parameters: 309_121, width: 576 }],
+  ['silero-vad/silero_vad_half.onnx', { sequence: 576 }, { parameters: 309_121, width: 576 }],
+  ['silero-vad/silero_vad.onnx', { sr: 16_000, 'input[1]': 576 }, { parameters: 309_121, width: 576 }],
+  ['silero-vad/silero_vad.onnx', { sr: 8000, 'input[1]': 288 }, { parameters: 235_137, width: 288 }],
+];
+
+describe.each(streaming)('%s %j', (path, fix, { parameters, width }) => {
+  it('streams call by call with its states as the cells’ own, and quantizes', async () => {
+    const { model } = await readModel(bytesOf(path), { fix });
+    const count = Object.values(model.weights).reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    expect(count).toBe(parameters);
+    const session = createSession(model, { engine: simd128Engine });
+    expect(session.streams).toBe(true);
+    expect(session.inputs.map((port) => [port.shape, port.width])).toEqual([[['batch', 'time', width], width]]);
+    const x = Float32Array.from({ length: 5 * width }, (_, i) => Math.sin(i * 0.37) * 0.3);
+    const float = Object.values(session.run(x))[0]!;
+    const int8 = Object.values(createSession(quantize(model, { bits: 8 }).model, { engine: simd128Engine }).run(x))[0]!;
+    expect(int8.shape).toEqual(float.shape);
+    expect(int8.data.every(Number.isFinite)).toBe(true);
+  });
+});
+
+const refused: [string, ReadOptions['fix'], string][] = [
+  ['silero-vad/silero_vad_16k_op15.onnx', {}, 'fix its length: --fix sequence=number'],
+  ['silero-vad/silero_vad.onnx', {}, '(sr = 16000)'],
+  ['silero-vad/silero_vad_legacy_v4.onnx', { sr: 16_000, sequence: 1536 }, 'has groups inside a step'],
+  ['tract/qlstm_3-2-3_T3_S1/model.onnx', {}, 'FILE_UNUSED'],
+];
+
+it.each(refused)('%s %j is refused by name: %s', async (path, fix, reason) => {
+  await expect(readModel(bytesOf(path), { fix })).rejects.toThrow(reason);
 });

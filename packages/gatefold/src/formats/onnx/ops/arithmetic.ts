@@ -81,18 +81,18 @@ function withKnown(call: Call, x: Value, other: Constant | Fill, swapped: boolea
   }
 }
 
-const binaries = {
+const binaries: Readonly<Record<string, Parameters<typeof combine>[1]>> = {
   Add: 'add',
   Sub: 'subtract',
   Mul: 'multiply',
   Div: 'divide',
   Max: 'maximum',
   Min: 'minimum',
-} as const;
+};
 
 function two(call: Call, a: Tensor, b: Tensor): Tensor {
   if (a.kind === 'value' && b.kind === 'value') {
-    const name = (binaries as Readonly<Record<string, (typeof binaries)['Add' | 'Sub']>>)[call.op];
+    const name = Object.hasOwn(binaries, call.op) ? binaries[call.op] : undefined;
     if (call.op === 'Mul' && a.name === b.name && a.offset === b.offset && a.axes === b.axes)
       return applyFunction(call, a, ['square']);
     return name ? combine(call, name, a, b) : call.refuse('takes a power that is no constant');

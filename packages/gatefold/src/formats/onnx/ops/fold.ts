@@ -203,8 +203,8 @@ const folds: Readonly<Record<string, Fold>> = {
   ReduceProd: product,
   Range: range,
   Expand(call, [x, shape]) {
-    const to = broadcastShape(x!.shape, Array.from(call.numbers(shape!, 'shape')));
-    if (!to) call.fail('MODEL_SHAPE', 'the constant cannot take the shape');
+    const wanted = Array.from(call.numbers(shape!, 'shape'));
+    const to = broadcastShape(x!.shape, wanted) ?? call.fail('MODEL_SHAPE', 'the constant cannot take the shape');
     return picked(x!, broadcastTo(x!.shape, to));
   },
   ...Object.fromEntries(foldableUnaries.map((op): [string, Fold] => [op, (call, [x]) => foldUnary(call, x!)])),

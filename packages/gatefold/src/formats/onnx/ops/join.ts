@@ -199,7 +199,12 @@ function pad(call: Call): Tensor[] {
     if (before === 0 && after === 0) return;
     const old = value.axes[axis]!;
     if (old.role === 'time') {
-      if (mode !== 'constant' || number !== 0) call.refuse('pads time with other than zeros', { found: mode });
+      if (mode !== 'constant' || number !== 0) {
+        const hint = isUnknown(old.size)
+          ? { hint: `where each call is one step, fix its length: --fix ${old.size.symbol}=number` }
+          : {};
+        call.refuse('pads time with other than zeros', { found: mode, ...hint });
+      }
       const name = call.add('pad', { x: value.name }, { left: before, right: after }, {}, '/pad');
       const size = isUnknown(old.size) ? { symbol: `${call.name}:time` } : old.size + before + after;
       value = {

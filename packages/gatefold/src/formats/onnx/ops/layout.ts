@@ -161,7 +161,7 @@ function sliceTime(call: Call, x: Value, axis: number, start: number, end: numbe
 
 const slice = layout(
   ['starts', 'ends', 'axes'],
-  (call, x) => {
+  (call: Call, x) => {
     let value = x;
     for (const { axis, start, end, step } of slicesOf(call, x.axes.length)) {
       const old = at(value.axes, axis);
