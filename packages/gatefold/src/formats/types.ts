@@ -23,6 +23,11 @@ export type FixedValue = number | { readonly shape: readonly number[]; readonly 
 export interface WriteOptions {
   /** The file the model came from, for formats that keep what Gatefold has no meaning for. */
   readonly source?: Uint8Array;
+  /**
+   * Whether the states of recurrent cells are inputs and outputs of the file, for formats that keep none between calls. By
+   * default where the model came with such states, or has stateful layers.
+   */
+  readonly explicitStates?: boolean;
 }
 
 /** A written model: its main file and the files that must stand beside it, by their names. */

@@ -61,3 +61,20 @@ export function difference(ours: ArrayLike<number>, reference: ArrayLike<number>
   }
   return most;
 }
+
+/** Seeded inputs of two sequences for every port: ids stay small, open lengths are 9 steps. */
+export function randomInputs(model: Model): Record<string, Float32Array> {
+  const session = createSession(model, { engine: simd128Engine });
+  let seed = 7;
+  const next = () => {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) & 0x7fffffff;
+    return seed / 0x7fffffff;
+  };
+  return Object.fromEntries(
+    session.inputs.map(({ name, shape, dtype }) => {
+      const count = shape.reduce<number>((n, dim) => n * (dim === 'batch' ? 2 : dim === 'time' ? 9 : dim), 1);
+      const make = dtype === 'int32' ? () => Math.floor(next() * 4) : () => next() * 2 - 1;
+      return [name, Float32Array.from({ length: count }, make)];
+    }),
+  );
+}

@@ -4,6 +4,7 @@ import { readGraph } from './graph/read-graph.ts';
 import { countUses, graphsOf, readTensors } from './graph/tensors.ts';
 import { recognise } from './patterns/index.ts';
 import { decodeMessage, looksLikeModel } from './proto/decode.ts';
+import { writeOnnx } from './write/index.ts';
 
 /** Operator sets whose ops are known. */
 const opsets = { first: 9, last: 22 };
@@ -57,7 +58,8 @@ export async function readOnnx(
 export const onnx: Format = {
   name: 'onnx',
   title: 'an ONNX model (.onnx)',
-  extensions: [],
+  extensions: ['onnx'],
   is: looksLikeModel,
   read: readOnnx,
+  write: writeOnnx,
 };

@@ -109,7 +109,7 @@ export function fixedInput({ name, type, dims }: FileInput, fixed: Fixed): Const
 }
 
 /** Batch, time and features of an input's axes. `chunk`: one call is one step, so that its own times are features. */
-function axesOf({ name, dims }: FileInput, { roles }: Roles, chunk: boolean): Axis[] {
+function axesOf({ name, type, dims }: FileInput, { roles }: Roles, chunk: boolean): Axis[] {
   const given = dims.map((_, axis) => roles.get(`${name}#${axis}`));
   if (
     !given.includes('batch') &&
@@ -122,6 +122,9 @@ function axesOf({ name, dims }: FileInput, { roles }: Roles, chunk: boolean): Ax
   if (dims.length === 1 && given[0] === undefined && isUnknown(dims[0]!)) given[0] = 'batch';
   const open = dims.findIndex((dim, i) => isUnknown(dim) && given[i] === undefined);
   if (open >= 0 && !given.includes('time')) given[open] = 'time';
+  // [batch, steps, features] and [batch, ids], where nothing says otherwise.
+  const steps = dims.length === 3 || (dims.length === 2 && type === 'int');
+  if (steps && given[0] === 'batch' && !given.includes('time') && given[1] === undefined) given[1] = 'time';
   const kept = dims.map((dim, i) => (given[i] === 'time' && chunk && !isUnknown(dim) ? undefined : given[i]));
   const features = plainFeatures(
     dims.filter((_, i) => kept[i] === undefined).map((dim) => (isUnknown(dim) ? -1 : dim)),
@@ -156,7 +159,7 @@ export function addPort(reading: Reading, input: FileInput, roles: Roles): Value
   if (input.type === 'bool')
     fail('MODEL_UNSUPPORTED', 'an input of truths', { place: input.name, hint: 'fix it: --fix name=0 or 1' });
   const steps: PortDim = time && !isUnknown(time.size) ? time.size : 'time';
-  const inner = integer && width === 1 ? [] : timed && sizes.length > 1 ? sizes : [width];
+  const inner = integer && width === 1 && steps === 'time' ? [] : timed && sizes.length > 1 ? sizes : [width];
   const port: Port = {
     name: input.name,
     shape: ['batch', ...(timed ? [steps] : []), ...inner],

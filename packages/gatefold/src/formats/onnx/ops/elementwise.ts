@@ -12,6 +12,7 @@ import {
   showTensor,
   type Value,
 } from '../graph/tensor.ts';
+import { foldTime, stepsOf, timeAt, unfoldTime } from '../graph/time.ts';
 import { denseOf, featuresOf, memoryOrder, renamed, rowOf } from '../graph/views.ts';
 import { take } from './fold-arithmetic.ts';
 
@@ -35,7 +36,12 @@ function commonAxes(call: Call, a: readonly Axis[], b: readonly Axis[]): Axis[] 
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const found = commonAxis(a[i - rank + a.length], b[i - rank + b.length]);
-    return found ?? call.refuse('its inputs differ in shape or in where batch and time stand');
+    return (
+      found ??
+      call.refuse('its inputs differ in shape or in where batch and time stand', {
+        found: [a, b].map((own) => showTensor({ kind: 'value', name: '', offset: 0, axes: own })).join(' and '),
+      })
+    );
   });
 }
 
@@ -58,12 +64,22 @@ function repeated(call: Call, axis: Axis): never {
   return call.refuse('combines a sequence with a vector', { found: `time ${isUnknown(axis.size) ? '' : axis.size}` });
 }
 
+/** The value with an axis of features as time, where the other has its time there, of the same fixed length. */
+function alongTime(call: Call, value: Value, other: Value): Value {
+  const at = timeAt(other);
+  const own = at - other.axes.length + value.axes.length;
+  const axis = value.axes[own];
+  const fits = at >= 0 && timeAt(value) < 0 && axis !== undefined && isFeature(axis) && axis.size > 1;
+  return fits && axis.size === stepsOf(other) ? unfoldTime(call, value, own) : value;
+}
+
 type Function2 = 'add' | 'subtract' | 'multiply' | 'divide' | 'maximum' | 'minimum';
 
 export function combine(call: Call, fn: Function2, a: Value, b: Value, suffix = ''): Value {
-  const axes = commonAxes(call, a.axes, b.axes);
-  const x = denseOf(call, broadcastValue(call, a, axes));
-  const y = rowOf(call, broadcastValue(call, b, axes), memoryOrder(x));
+  const [first, second] = [alongTime(call, a, b), alongTime(call, b, a)];
+  const axes = commonAxes(call, first.axes, second.axes);
+  const x = denseOf(call, broadcastValue(call, first, axes));
+  const y = rowOf(call, broadcastValue(call, second, axes), memoryOrder(x));
   return renamed(x, call.add('binary', { a: x.name, b: y.name }, { function: fn }, {}, suffix));
 }
 
@@ -118,6 +134,12 @@ export function scaleOrShift(
   other: Constant,
   change: keyof typeof changes = 'none',
 ): Value {
+  const at = timeAt(x);
+  const dim = other.shape[at - x.axes.length + other.shape.length];
+  if (at >= 0 && dim !== undefined && dim > 1 && dim === stepsOf(x)) {
+    // Different numbers for each step: only where all steps are known, side by side.
+    return unfoldTime(call, scaleOrShift(call, foldTime(call, x), role, other, change), at);
+  }
   const { row, numbers } = besideFeatures(call, x, other);
   const key = JSON.stringify([change, row.axes]);
   const make = () => numbers.map(changes[change]);

@@ -203,7 +203,9 @@ const folds: Readonly<Record<string, Fold>> = {
   ReduceProd: product,
   Range: range,
   Expand(call, [x, shape]) {
-    const wanted = Array.from(call.numbers(shape!, 'shape'));
+    // Along an open length a constant is the same everywhere: one place of it says all.
+    const dims = Array.from(shape!.data as ArrayLike<Dim>);
+    const wanted = dims.map((n) => (isUnknown(n) ? 1 : n));
     const to = broadcastShape(x!.shape, wanted) ?? call.fail('MODEL_SHAPE', 'the constant cannot take the shape');
     return picked(x!, broadcastTo(x!.shape, to));
   },

@@ -243,6 +243,19 @@ const expand = layout(
   (call, x) => [{ ...x, dims: Array.from(call.asConstant(call.input(1), 'shape').data as ArrayLike<Dim>) }],
 );
 
+const tile = layout([], (call, x) => {
+  const repeats = Array.from(call.numbers(call.input(1), 'repeats'));
+  if (repeats.length !== x.axes.length) call.fail('MODEL_SHAPE', 'its repeats do not fit', { found: `[${repeats}]` });
+  const axes = x.axes.map((axis, i): Axis => {
+    if (repeats[i] === 1) return axis;
+    const single = isFeature(axis) && axis.size === 1;
+    return single && repeats[i]! >= 1
+      ? feature(repeats[i]!)
+      : call.refuse('repeats more than a single place', { found: showTensor(x) });
+  });
+  return [{ ...x, axes }];
+});
+
 /** What passes its input on. */
 const same = (attributes: readonly string[]): Handler => ({ attributes, run: (call) => [call.input(0)] });
 
@@ -276,6 +289,7 @@ export const layoutHandlers: Readonly<Record<string, Handler>> = {
   Slice: slice,
   Split: split,
   Expand: expand,
+  Tile: tile,
   Shape: shape,
   Size: size,
   Identity: same([]),

@@ -53,7 +53,8 @@ class Matcher {
       if (rest) return [axis, ...rest];
     }
     const next = this.axes[i + 1];
-    if (next && (next.role === 'batch' || next.role === 'time') && axis.role !== 'rows') {
+    const joins = next && (next.role === 'batch' || next.role === 'time') && next.size !== 1 && axis.size !== 1;
+    if (joins && axis.role !== 'rows') {
       const size = product(axis.size, next.size);
       const rest = this.is(size, n) ? this.match(i + 2, o + 1) : undefined;
       if (rest) return [{ role: 'rows', size, parts: [axis, next] }, ...rest];
