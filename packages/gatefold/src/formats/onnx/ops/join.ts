@@ -12,7 +12,7 @@ import {
   uniform,
   type Value,
 } from '../graph/tensor.ts';
-import { lastStep, stepsOf } from '../graph/time.ts';
+import { foldTime, lastStep, stepsOf, unfoldTime } from '../graph/time.ts';
 import { featuresOf, memoryOrder, renamed, rowOf, withFeatures } from '../graph/views.ts';
 import { dropAxis } from './layout.ts';
 import type { Handler } from './types.ts';
@@ -46,6 +46,16 @@ export function joinValues(
   return { ...renamed(base, name), axes: withFeatures(base.axes, features) };
 }
 
+/** Sequences of fixed lengths, one after the other: as features, which then are steps again. */
+function concatTime(call: Call, inputs: readonly Tensor[], axis: number): Tensor[] {
+  const parts = inputs.map((input) => {
+    if (input.kind !== 'value') return call.refuse('joins a sequence with a constant', { found: showTensor(input) });
+    return foldTime(call, input);
+  });
+  const sizes = parts.map(({ axes }) => axes[axis]!.size as number);
+  return [unfoldTime(call, joinValues(call, parts, sizes, axis), axis)];
+}
+
 function concat(call: Call): Tensor[] {
   const inputs = call.inputs.map((_, i) => call.input(i));
   const first = inputs.find((input): input is Value => input.kind === 'value');
@@ -53,6 +63,8 @@ function concat(call: Call): Tensor[] {
   const axis = call.axis(call.int('axis', 0), first.axes.length);
   if (inputs.length === 1) return [first];
   const along = first.axes[axis]!;
+  const timed = inputs.some((input) => input.kind === 'value' && input.axes[axis]?.role === 'time');
+  if (timed && !call.reading.lifted) return concatTime(call, inputs, axis);
   if (!isFeature(along))
     return call.refuse(`joins along the ${along.role}`, { found: inputs.map(showTensor).join(' and ') });
   const sizes: number[] = [];
