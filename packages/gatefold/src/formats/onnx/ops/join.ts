@@ -129,16 +129,54 @@ function gatherValue(call: Call, x: Value, indices: Constant): Value {
       ? { ...picked, axes: picked.axes.filter((_, i) => i !== axis) }
       : dropAxis(call, picked, axis);
   }
-  if (indices.shape.length !== 1 || list.length > 256) return call.refuse('picks too many places');
+  if (indices.shape.length !== 1) return call.refuse('picks by a table of indices');
   if (list.length === 1) return pick(call, x, axis, list[0]!);
   const old = x.axes[axis]!;
   if (!isFeature(old)) return call.refuse(`picks from the ${old.role}`, { found: showTensor(x) });
+  const places = list.map((index) => (index < 0 ? index + old.size : index));
+  if (places.some((at) => at < 0 || at >= old.size)) call.fail('MODEL_SHAPE', 'an index lies outside');
+  const runs = stridesIn(places);
+  if (runs?.sizes.length === 1) {
+    const along = feature(places.length, runs.strides[0]! * old.stride);
+    return {
+      ...x,
+      offset: x.offset + places[0]! * old.stride,
+      axes: x.axes.map((other, i) => (i === axis ? along : other)),
+    };
+  }
+  if (runs && featuresOf(x).every((other) => other === old || other.size === 1)) {
+    const row = rowOf(call, x);
+    const name = call.add('view', { x: row.name }, { offset: places[0]!, ...runs });
+    return { ...row, name, axes: row.axes.map((other, i) => (i === axis ? feature(places.length, 1) : other)) };
+  }
+  if (list.length > mostPicked) return call.refuse('picks too many places', { expected: `at most ${mostPicked}` });
   return joinValues(
     call,
     list.map((index) => pick(call, x, axis, index)),
     list.map(() => 1),
     axis,
   );
+}
+
+const mostPicked = 256;
+
+/** A list of indices as nested runs of equal steps, the innermost last; undefined for an irregular one. */
+function stridesIn(places: readonly number[]): { sizes: number[]; strides: number[] } | undefined {
+  const sizes: number[] = [];
+  const strides: number[] = [];
+  let firsts = places;
+  while (firsts.length > 1) {
+    const stride = firsts[1]! - firsts[0]!;
+    let size = 1;
+    while (size < firsts.length && firsts[size]! - firsts[size - 1]! === stride) size++;
+    const whole =
+      firsts.length % size === 0 && firsts.every((at, i) => i % size === 0 || at - firsts[i - 1]! === stride);
+    if (!whole) return undefined;
+    sizes.unshift(size);
+    strides.unshift(stride);
+    firsts = firsts.filter((_, i) => i % size === 0);
+  }
+  return { sizes, strides };
 }
 
 function embed(call: Call, table: Constant, ids: Tensor): Value {
