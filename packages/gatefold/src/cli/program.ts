@@ -10,6 +10,8 @@ import { Context, type GlobalOptions } from './context.ts';
 import { addDataOptions, type DataFlags } from './data-options.ts';
 import { addQuantizeOptions, wholeNumber } from './quantize-options.ts';
 
+const collect = (text: string, before: readonly string[]) => [...before, text];
+
 /** The whole command line. Parsing throws instead of ending the process. */
 export function buildProgram(signal: AbortSignal): Command {
   const program = new Command('gatefold')
@@ -26,7 +28,8 @@ export function buildProgram(signal: AbortSignal): Command {
       .option('--quiet', 'no progress and no notes')
       .option('--force', 'overwrite outputs')
       .option('--seed <n>', 'for everything random', wholeNumber)
-      .option('--arch <file>', 'architecture JSON beside a weights-only file');
+      .option('--arch <file>', 'architecture JSON beside a weights-only file')
+      .option('--fix <name=number>', 'a length or an input that the file leaves open; may be repeated', collect, []);
   const act =
     <F>(action: (context: Context, target: never, flags: F) => Promise<void>) =>
     (target: unknown, flags: F & GlobalOptions) =>

@@ -78,7 +78,7 @@ function timeRound(runner: Runner, calls: number): number {
 export async function bench(
   context: Context,
   paths: readonly string[],
-  options: { engine?: string; rate?: string; assert?: string; arch?: string },
+  options: { engine?: string; rate?: string; assert?: string; arch?: string; fix?: readonly string[] },
 ): Promise<void> {
   const chosen = engineOption(options.engine).engine;
   const engines = chosen
@@ -86,7 +86,7 @@ export async function bench(
     : [simd128Engine, relaxedEngine].filter((engine) => engine.unavailable() === undefined);
   const runners: Runner[] = [];
   for (const path of paths) {
-    const { model } = await loadModel(path, options.arch);
+    const { model } = await loadModel(path, options.arch, options.fix);
     for (const engine of engines) runners.push(prepare(path, model, engine));
   }
   const calls = runners.map((runner) => {

@@ -16,6 +16,7 @@ export interface CompressFlags extends DataFlags {
   readonly preset?: string;
   readonly html?: string;
   readonly arch?: string;
+  readonly fix?: readonly string[];
   readonly maxDrop?: string;
   readonly maxBytes?: string;
 }
@@ -32,7 +33,7 @@ interface StepReport {
 async function compressWith(context: Context, path: string, recipe: Recipe, flags: CompressFlags): Promise<void> {
   checkTarget(context, flags.output);
   if (flags.html) checkOutput(flags.html, context.force);
-  const before = await loadModel(path, flags.arch);
+  const before = await loadModel(path, flags.arch, flags.fix);
   const dataset = await dataFor(flags, before.model);
   for (const [name, value] of [
     ['--max-bytes', flags.maxBytes],

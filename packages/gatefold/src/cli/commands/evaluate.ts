@@ -10,9 +10,9 @@ import { engineOption } from './run.ts';
 export async function evalModel(
   context: Context,
   path: string,
-  flags: DataFlags & { engine?: string; arch?: string },
+  flags: DataFlags & { engine?: string; arch?: string; fix?: readonly string[] },
 ): Promise<void> {
-  const { model } = await loadModel(path, flags.arch);
+  const { model } = await loadModel(path, flags.arch, flags.fix);
   const dataset = (await dataFor(flags, model))!;
   const result = await evaluate(model, dataset, {
     ...engineOption(flags.engine),

@@ -103,7 +103,11 @@ function describeText(about: ReturnType<typeof describeModel>): string {
   ].join('\n');
 }
 
-export async function inspect(context: Context, path: string, options: { arch?: string }): Promise<void> {
-  const about = describeModel(await loadModel(path, options.arch));
+export async function inspect(
+  context: Context,
+  path: string,
+  options: { arch?: string; fix?: readonly string[] },
+): Promise<void> {
+  const about = describeModel(await loadModel(path, options.arch, options.fix));
   context.result(about, () => describeText(about));
 }
