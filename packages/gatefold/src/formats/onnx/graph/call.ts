@@ -1,5 +1,6 @@
-import { type ErrorCode, fail, showValue, utf8Decode } from '@gatefold/runtime';
+import { decode, type ErrorCode, fail, showValue, utf8Decode } from '@gatefold/runtime';
 import type { Message } from '../proto/schema.ts';
+import { codedWeight } from './coding.ts';
 import type { Reading } from './reading.ts';
 import { type Constant, isUnknown, numbersOf, showTensor, type Tensor, type Value } from './tensor.ts';
 
@@ -164,6 +165,26 @@ export class Call {
     const name = this.reading.weightName(source, `${this.name}/${role}`, `${role} [${shape}] ${key}`);
     return this.reading.builder.weight(name, () => ({ shape, data: make() }));
   }
+}
+
+/**
+ * A matrix made of a constant by putting its elements in another order; it stays coded as the file has it.
+ */
+export function matrixWeight(
+  call: Call,
+  source: Constant,
+  role: string,
+  key: string,
+  shape: readonly number[],
+  arrange: (elements: Float32Array) => Float32Array,
+): string {
+  const { weights } = call.reading.builder;
+  const known = Object.keys(weights).length;
+  const name = call.weight(source, role, key, shape, () => arrange(floatsOf(call, source, role)));
+  if (source.coding && Object.keys(weights).length > known) {
+    weights[name] = codedWeight(source.coding, shape, decode(weights[name]!), arrange) ?? weights[name]!;
+  }
+  return name;
 }
 
 /** The numbers of a constant that must be free of unknowns. */

@@ -136,5 +136,6 @@ export async function readTensor(
     const mean = storage.mean ?? ((value: number) => value);
     for (let i = 0; i < count; i++) data[i] = mean(stored[i]!);
   }
-  return constant(storage.type, shape, data);
+  const made = constant(storage.type, shape, data);
+  return tensor.dataType === 10 ? { ...made, coding: 'half' } : made;
 }

@@ -16,7 +16,14 @@ export interface Constant {
   readonly data: ArrayLike<number> | readonly Dim[];
   /** The initializer it is, for the names of weights. */
   readonly origin?: string;
+  /** How the file codes its floats, where in less than 32 bits. */
+  readonly coding?: Coding;
 }
+
+/** float16, or code·scale (+ offset) for each element. */
+export type Coding =
+  | 'half'
+  | { readonly codes: Float32Array; readonly scales: Float32Array; readonly offsets?: Float32Array };
 
 /** One number everywhere, of a shape that may be unknown: zeros for an initial state. */
 export interface Fill {

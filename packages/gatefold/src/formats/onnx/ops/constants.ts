@@ -63,11 +63,14 @@ function dequantize(call: Call): Tensor[] {
     });
   }
   const data = new Float32Array(codes.length);
+  const coding = { codes: new Float32Array(codes.length), scales: new Float32Array(codes.length) };
   for (let i = 0; i < data.length; i++) {
     const group = axis < 0 ? 0 : Math.floor(i / inner) % scales.length;
-    data[i] = (codes[i]! - (zeros?.[group] ?? 0)) * scales[group]!;
+    coding.codes[i] = codes[i]! - (zeros?.[group] ?? 0);
+    coding.scales[i] = scales[group]!;
+    data[i] = coding.codes[i]! * scales[group]!;
   }
-  return [constant('float', x.shape, data)];
+  return [{ ...constant('float', x.shape, data), coding }];
 }
 
 export const constantHandlers: Readonly<Record<string, Handler>> = {

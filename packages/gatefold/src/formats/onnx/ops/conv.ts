@@ -1,4 +1,4 @@
-import { type Call, floatsOf } from '../graph/call.ts';
+import { type Call, floatsOf, matrixWeight } from '../graph/call.ts';
 import {
   type Axis,
   type Constant,
@@ -52,8 +52,7 @@ export function windowOf(call: Call, size: number, length: number | undefined): 
 /** [outputs, inputs, taps] as a kernel [outputs, taps·inputs], tap-major. */
 function kernelWeight(call: Call, w: Constant): string {
   const [outputs, inputs, size] = w.shape as [number, number, number];
-  return call.weight(w, 'kernel', 'taps', [outputs, size * inputs], () => {
-    const data = floatsOf(call, w, 'kernel');
+  return matrixWeight(call, w, 'kernel', 'taps', [outputs, size * inputs], (data) => {
     const out = new Float32Array(data.length);
     for (let o = 0; o < outputs; o++) {
       for (let i = 0; i < inputs; i++) {

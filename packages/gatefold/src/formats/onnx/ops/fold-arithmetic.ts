@@ -78,7 +78,11 @@ export function foldBinary(call: Call, a: Constant, b: Constant): Constant {
     return call.op === 'Div' && whole ? Math.trunc(value) : value;
   });
   const type = comparison ? 'bool' : a.type;
-  return constant(type, shape, arrayOf(type, elements));
+  const made = constant(type, shape, arrayOf(type, elements));
+  // A code's offset, added in a node of its own.
+  const coded = call.op === 'Add' && a.coding !== 'half' && a.coding?.offsets === undefined ? a.coding : undefined;
+  const shifts = coded && y instanceof Float32Array && x.length === a.data.length;
+  return shifts ? { ...made, coding: { ...coded, offsets: y } } : made;
 }
 
 export function foldUnary(call: Call, x: Constant): Constant {
@@ -93,11 +97,12 @@ export function foldUnary(call: Call, x: Constant): Constant {
 
 /** A cast: towards zero for whole numbers, 0 and 1 for truth. */
 export function castTo(x: Constant, to: ElementType): Constant {
+  if (x.type === to) return x;
   const elements = Array.from(x.data as ArrayLike<Dim>, (element): Dim => {
     if (isUnknown(element)) return element;
     return to === 'int' ? Math.trunc(element) : to === 'bool' ? bool(element !== 0) : element;
   });
-  return x.type === to ? x : constant(to, x.shape, arrayOf(to, elements));
+  return constant(to, x.shape, arrayOf(to, elements));
 }
 
 export const foldableBinaries = Object.keys(binaries);

@@ -1,5 +1,6 @@
 import { sizeOf } from '@gatefold/runtime';
 import type { Call } from '../graph/call.ts';
+import { joinCodings, pickCoding } from '../graph/coding.ts';
 import { broadcastShape, broadcastTo, indexArray, type Picked, rangeOf, sliced, transposed } from '../graph/indices.ts';
 import { type Constant, constant, type Dim, isUnknown } from '../graph/tensor.ts';
 import { arrayOf, foldableBinaries, foldableUnaries, foldBinary, foldUnary, take } from './fold-arithmetic.ts';
@@ -11,7 +12,8 @@ const mostFolded = 1 << 27;
 type Fold = (call: Call, inputs: readonly Constant[]) => Constant | readonly Constant[];
 
 function picked(from: Constant, pick: Picked): Constant {
-  return constant(from.type, pick.shape, take(from, pick));
+  const coding = pickCoding(from.coding, pick);
+  return { ...constant(from.type, pick.shape, take(from, pick)), ...(coding ? { coding } : {}) };
 }
 
 /** The same elements in another shape; they keep their name, so that a weight is called as in the file. */
@@ -87,21 +89,32 @@ function concat(call: Call, parts: readonly Constant[]): Constant {
   const outer = sizeOf(first.shape.slice(0, axis));
   const total = parts.reduce((sum, part) => sum + part.shape[axis]!, 0);
   const shape = first.shape.map((n, i) => (i === axis ? total : n));
+  /** Puts the parts' arrays together along the axis. */
+  const join = <T>(arrays: readonly ArrayLike<T>[], out: { [i: number]: T }) => {
+    let from = 0;
+    parts.forEach(({ shape: own }, p) => {
+      const run = own[axis]! * inner;
+      for (let o = 0; o < outer; o++) {
+        for (let i = 0; i < run; i++) out[(o * total + from) * inner + i] = arrays[p]![o * run + i]!;
+      }
+      from += own[axis]!;
+    });
+  };
+  const count = outer * total * inner;
+  const elements = parts.map(({ data }) => data as ArrayLike<Dim>);
   const unknown = parts.some(({ data }) => Array.isArray(data));
-  const out: Dim[] | Float32Array | Float64Array = unknown
-    ? new Array<Dim>(outer * total * inner)
-    : first.type === 'float'
-      ? new Float32Array(outer * total * inner)
-      : new Float64Array(outer * total * inner);
-  let from = 0;
-  for (const { shape: own, data } of parts) {
-    const run = own[axis]! * inner;
-    for (let o = 0; o < outer; o++) {
-      for (let i = 0; i < run; i++) out[(o * total + from) * inner + i] = (data as ArrayLike<number>)[o * run + i]!;
-    }
-    from += own[axis]!;
-  }
-  return constant(first.type, shape, out);
+  const Numbers = first.type === 'float' ? Float32Array : Float64Array;
+  const out: Dim[] | Float32Array | Float64Array = unknown ? new Array<Dim>(count) : new Numbers(count);
+  join(elements, out as { [i: number]: Dim });
+  const coding = joinCodings(
+    parts.map((part) => part.coding),
+    (arrays) => {
+      const made = new Float32Array(count);
+      join<number>(arrays, made);
+      return made;
+    },
+  );
+  return { ...constant(first.type, shape, out), ...(coding ? { coding } : {}) };
 }
 
 /** Sizes of the parts that a Split makes. */

@@ -1,12 +1,11 @@
 import { sizeOf } from '@gatefold/runtime';
-import type { Call } from '../graph/call.ts';
+import { type Call, matrixWeight } from '../graph/call.ts';
 import {
   type Axis,
   type Constant,
   feature,
   isFeature,
   isUnknown,
-  numbersOf,
   showTensor,
   type Tensor,
   uniform,
@@ -188,8 +187,7 @@ function embed(call: Call, table: Constant, ids: Tensor): Value {
   const features = featuresOf(ids);
   if (features.some(({ size }) => size > 1))
     return call.refuse('looks up several ids in a step', { found: showTensor(ids) });
-  const data = numbersOf(table) ?? call.refuse('has an unknown table');
-  const weight = call.weight(table, 'table', '', [rows, width], () => Float32Array.from(data));
+  const weight = matrixWeight(call, table, 'table', '', [rows, width], (data) => data.slice());
   const row = rowOf(call, ids);
   return {
     kind: 'value',

@@ -1,4 +1,4 @@
-import { type Call, floatsOf } from '../graph/call.ts';
+import { type Call, floatsOf, matrixWeight } from '../graph/call.ts';
 import { type Constant, feature, isFeature, showTensor, type Tensor, type Value } from '../graph/tensor.ts';
 import { featuresOf, renamed, rowOf } from '../graph/views.ts';
 import { applyFunction, combine, scaleOrShift } from './elementwise.ts';
@@ -14,8 +14,7 @@ function kernelOf(call: Call, w: Constant, transposed: boolean): { weight: strin
   const [rows, columns] = w.shape as [number, number];
   const inputs = transposed ? columns : rows;
   const outputs = transposed ? rows : columns;
-  const weight = call.weight(w, 'kernel', transposed ? 'rows' : 'columns', [outputs, inputs], () => {
-    const data = floatsOf(call, w, 'matrix');
+  const weight = matrixWeight(call, w, 'kernel', transposed ? 'rows' : 'columns', [outputs, inputs], (data) => {
     if (transposed) return data.slice();
     const out = new Float32Array(data.length);
     for (let i = 0; i < inputs; i++) for (let o = 0; o < outputs; o++) out[o * inputs + i] = data[i * outputs + o]!;

@@ -1,4 +1,4 @@
-import { type Call, floatsOf } from '../graph/call.ts';
+import { type Call, floatsOf, matrixWeight } from '../graph/call.ts';
 import { type Constant, showTensor } from '../graph/tensor.ts';
 
 export type CellName = 'lstm' | 'gru' | 'rnn';
@@ -63,8 +63,8 @@ export function cellWeights(
   const key = `${cell} ${coupled} ${resetAfter} ${d}`;
   const matrix = (source: Constant, role: string) => {
     const columns = source.shape[2]!;
-    return call.weight(source, `${side}${role}`, key, [kept, columns], () =>
-      reorder(floatsOf(call, source, role), d * rows * columns, units * columns, order, coupled),
+    return matrixWeight(call, source, `${side}${role}`, key, [kept, columns], (data) =>
+      reorder(data, d * rows * columns, units * columns, order, coupled),
     );
   };
   const weights: Record<string, string> = { W: matrix(w, 'W'), U: matrix(r, 'U') };
