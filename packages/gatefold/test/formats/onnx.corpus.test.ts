@@ -57,7 +57,7 @@ it('tract/byte_sb_bidi_lstm gives the outputs that stand beside it', async () =>
 });
 
 // That their outputs equal onnxruntime's is shown by `npm run test:interop`, which asks it.
-const streaming: [string, ReadOptions['fix'], { parameters: number; width: number }][] = [
+const streaming: [string, Required<ReadOptions>['fix'], { parameters: number; width: number }][] = [
   ['dtln/model_1.onnx', {}, { parameters: 362_369, width: 257 }],
   ['dtln/model_2.onnx', {}, { parameters: 624_384, width: 512 }],
   ['silero-vad/silero_vad_16k_op15.onnx', { sequence: 576 }, { parameters: 309_121, width: 576 }],
@@ -82,7 +82,7 @@ describe.each(streaming)('%s %j', (path, fix, { parameters, width }) => {
   });
 });
 
-const refused: [string, ReadOptions['fix'], string][] = [
+const refused: [string, Required<ReadOptions>['fix'], string][] = [
   ['silero-vad/silero_vad_16k_op15.onnx', {}, 'fix its length: --fix sequence=number'],
   ['silero-vad/silero_vad.onnx', {}, '(sr = 16000)'],
   ['silero-vad/silero_vad_legacy_v4.onnx', { sr: 16_000, sequence: 1536 }, 'has groups inside a step'],

@@ -153,7 +153,7 @@ describe.skipIf(!existsSync(python)).each(settings)('quantized: %s', (_, options
   });
 });
 
-const streams: [string, ReadOptions['fix'], readonly string[]][] = [
+const streams: [string, Required<ReadOptions>['fix'], readonly string[]][] = [
   ['fixtures/onnx/states-sequence.onnx', {}, []],
   ['fixtures/onnx/states-step.onnx', {}, []],
   ...(corpus
@@ -163,7 +163,7 @@ const streams: [string, ReadOptions['fix'], readonly string[]][] = [
         ['silero-vad/silero_vad_16k_op15.onnx', { sequence: 576 }, ['input', 'state', 'stateN', 'sr']],
         ['silero-vad/silero_vad.onnx', { sr: 16_000, 'input[1]': 576 }, ['input', 'state', 'stateN', 'sr']],
         ['silero-vad/silero_vad_half.onnx', { sequence: 576 }, ['input', 'state', 'stateN']],
-      ] as [string, ReadOptions['fix'], string[]][])
+      ] as [string, Required<ReadOptions>['fix'], string[]][])
     : []),
 ];
 
