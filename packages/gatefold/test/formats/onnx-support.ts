@@ -35,7 +35,7 @@ function permute({ shape, data }: FileArray, places: readonly number[], invert: 
 }
 
 /** An array of the file as our port takes it, and back. */
-export const toPort = (note: Note, array: FileArray): Float32Array => permute(array, order(note), false);
+const toPort = (note: Note, array: FileArray): Float32Array => permute(array, order(note), false);
 export const fromPort = (note: Note, data: ArrayLike<number>, shape: readonly number[]): Float32Array =>
   permute({ shape, data }, order(note), true);
 

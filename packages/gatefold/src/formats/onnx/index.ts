@@ -14,10 +14,7 @@ const opsets = { first: 9, last: 22 };
  * output back to an input become the cells' own.
  * @throws FILE_*, MODEL_UNSUPPORTED naming the op and the node, MODEL_SHAPE, MODEL_VALUE, OPTION_INVALID
  */
-export async function readOnnx(
-  bytes: Uint8Array,
-  options: ReadOptions = {},
-): Promise<{ model: Model; version: string }> {
+async function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): Promise<{ model: Model; version: string }> {
   const file = decodeMessage('Model', bytes);
   const { graph } = file;
   if (!graph) fail('FILE_CORRUPT', 'the file holds no graph');

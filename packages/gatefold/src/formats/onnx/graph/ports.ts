@@ -89,7 +89,7 @@ export function fileInput(info: Message<'ValueInfo'>, fixed: Fixed): FileInput {
 }
 
 /** The constant that the caller fixed an input to, if any. */
-export function fixedInput({ name, type, dims }: FileInput, fixed: Fixed): Constant | undefined {
+function fixedInput({ name, type, dims }: FileInput, fixed: Fixed): Constant | undefined {
   const value = fixed.get(name);
   if (value === undefined) return undefined;
   const { shape, data } =
@@ -144,7 +144,7 @@ function axesOf({ name, type, dims }: FileInput, { roles }: Roles, chunk: boolea
 }
 
 /** Adds an input of the file as a port. Its features may have several dimensions; inside, they are one. */
-export function addPort(reading: Reading, input: FileInput, roles: Roles): Value {
+function addPort(reading: Reading, input: FileInput, roles: Roles): Value {
   const { builder, lifted } = reading;
   const isState = roles.states.has(input.name);
   const axes = axesOf(input, roles, lifted || isState);

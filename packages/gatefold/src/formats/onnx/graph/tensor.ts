@@ -55,8 +55,6 @@ export interface Value {
   readonly axes: readonly Axis[];
   /** Whole numbers: ids of an embedding. */
   readonly integer?: boolean;
-  /** What the value is to an output that hands a recurrent state back; see states.ts. */
-  readonly state?: string;
 }
 
 export type Tensor = Constant | Fill | Value;

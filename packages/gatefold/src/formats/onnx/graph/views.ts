@@ -79,11 +79,6 @@ export function renamed(value: Value, name: string): Value {
   return { kind: 'value', name, offset: value.offset, axes: value.axes };
 }
 
-/** The value with one feature axis of `size` in the row. */
-export function oneFeature(value: Value, name: string, axes: readonly Axis[]): Value {
-  return { ...renamed(value, name), offset: 0, axes };
-}
-
 /** Number of the value's features. */
 export function widthOf(value: Pick<Value, 'axes'>): number {
   return sizeOf(featuresOf(value).map(({ size }) => size));

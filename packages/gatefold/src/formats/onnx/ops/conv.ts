@@ -15,7 +15,7 @@ import { joinValues } from './join.ts';
 import type { Handler } from './types.ts';
 
 const mostPositions = 256;
-export const windowAttributes = ['kernel_shape', 'strides', 'dilations', 'pads', 'auto_pad'];
+const windowAttributes = ['kernel_shape', 'strides', 'dilations', 'pads', 'auto_pad'];
 
 export interface Window {
   readonly size: number;
@@ -26,7 +26,7 @@ export interface Window {
 }
 
 /** The window of a one-dimensional convolution or pool. `length` is needed for SAME padding with strides. */
-export function windowOf(call: Call, size: number, length: number | undefined): Window {
+function windowOf(call: Call, size: number, length: number | undefined): Window {
   const one = (name: string) => {
     const list = call.ints(name) ?? [1];
     if (list.length !== 1 || !(Number.isInteger(list[0]) && list[0]! >= 1))

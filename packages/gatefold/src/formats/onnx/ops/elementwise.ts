@@ -84,7 +84,7 @@ export function combine(call: Call, fn: Function2, a: Value, b: Value, suffix = 
 }
 
 /** A constant's elements beside the features of a value, in the order in which those lie. Broadcasts the value. */
-export function besideFeatures(call: Call, value: Value, other: Constant): { row: Value; numbers: Float32Array } {
+function besideFeatures(call: Call, value: Value, other: Constant): { row: Value; numbers: Float32Array } {
   const rank = Math.max(value.axes.length, other.shape.length);
   const dims = Array.from({ length: rank }, (_, i) => other.shape[i - rank + other.shape.length] ?? 1);
   const axes = Array.from({ length: rank }, (_, i): Axis => {

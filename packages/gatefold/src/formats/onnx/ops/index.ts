@@ -1,10 +1,13 @@
 import { arithmeticHandlers } from './arithmetic.ts';
 import { constantHandlers } from './constants.ts';
 import { convHandlers } from './conv.ts';
+import { cutHandlers } from './cut.ts';
+import { gatherHandlers } from './gather.ts';
 import { joinHandlers } from './join.ts';
 import { layoutHandlers } from './layout.ts';
 import { linearHandlers } from './linear.ts';
 import { normalizationHandlers } from './normalization.ts';
+import { padHandlers } from './pad.ts';
 import { recurrentHandlers } from './recurrent.ts';
 import { reduceHandlers } from './reduce.ts';
 import type { Handler } from './types.ts';
@@ -15,10 +18,13 @@ export const handlers: ReadonlyMap<string, Handler> = new Map(
     ...arithmeticHandlers,
     ...constantHandlers,
     ...convHandlers,
+    ...cutHandlers,
+    ...gatherHandlers,
     ...joinHandlers,
     ...layoutHandlers,
     ...linearHandlers,
     ...normalizationHandlers,
+    ...padHandlers,
     ...recurrentHandlers,
     ...reduceHandlers,
   }),

@@ -24,7 +24,7 @@ function kernelOf(call: Call, w: Constant, transposed: boolean): { weight: strin
 }
 
 /** A product over the features of the last axis, for every place of the other axes of features. */
-export function denseAlong(call: Call, x: Value, weights: Readonly<Record<string, string>>, outputs: number): Value {
+function denseAlong(call: Call, x: Value, weights: Readonly<Record<string, string>>, outputs: number): Value {
   const last = x.axes.length - 1;
   const other = x.axes.findIndex((axis, i) => i !== last && isFeature(axis) && axis.size > 1);
   if (other < 0) {

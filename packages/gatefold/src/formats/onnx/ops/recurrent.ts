@@ -1,83 +1,22 @@
-import type { Activation, AttributeValue } from '@gatefold/runtime';
+import type { AttributeValue } from '@gatefold/runtime';
 import { activationAttribute } from '../../graph-builder.ts';
-import { type Call, floatsOf } from '../graph/call.ts';
+import type { Call } from '../graph/call.ts';
 import {
   type Axis,
-  constant,
-  dimsOf,
-  feature,
   isFeature,
   isUnknown,
   numbersOf,
   plainFeatures,
   showTensor,
   type Tensor,
-  uniform,
   type Value,
 } from '../graph/tensor.ts';
 import { unfoldTime } from '../graph/time.ts';
 import { rowOf } from '../graph/views.ts';
+import { activationsOf } from './recurrent-functions.ts';
+import { initialState } from './recurrent-states.ts';
 import { type CellName, type CellShape, cellWeights } from './recurrent-weights.ts';
 import type { Handler } from './types.ts';
-
-const infinity = Number.POSITIVE_INFINITY;
-
-/** ONNX' functions inside cells; alpha and beta as given, or its defaults. */
-const functions: Readonly<Record<string, (alpha?: number, beta?: number) => Activation>> = {
-  relu: () => ['relu'],
-  tanh: () => ['tanh'],
-  sigmoid: () => ['sigmoid'],
-  affine: (alpha = 1, beta = 0) => ['affine', alpha, beta],
-  leakyrelu: (alpha = 0.01) => ['relu', alpha, infinity, 0],
-  thresholdedrelu: (alpha = 1) => ['relu', 0, infinity, alpha],
-  hardsigmoid: (alpha = 0.2, beta = 0.5) => ['hardSigmoid', alpha, beta],
-  elu: (alpha = 1) => ['elu', alpha],
-  softsign: () => ['softsign'],
-  softplus: () => ['softplus'],
-};
-const withAlpha = ['affine', 'leakyrelu', 'thresholdedrelu', 'scaledtanh', 'hardsigmoid', 'elu'];
-const withBeta = ['affine', 'scaledtanh', 'hardsigmoid'];
-
-const defaults: Readonly<Record<CellName, readonly string[]>> = {
-  lstm: ['Sigmoid', 'Tanh', 'Tanh'],
-  gru: ['Sigmoid', 'Tanh'],
-  rnn: ['Tanh'],
-};
-
-/** The functions of each direction: gates first, then candidate (and output) as one. */
-function activationsOf(call: Call, cell: CellName, directions: number): { gate?: Activation; candidate: Activation }[] {
-  const each = defaults[cell];
-  const names = call.texts('activations') ?? Array.from({ length: directions }, () => each).flat();
-  if (names.length !== each.length * directions) {
-    call.fail('MODEL_SHAPE', 'activations do not fit its directions', {
-      expected: String(each.length * directions),
-      found: names.join(', '),
-    });
-  }
-  // alpha and beta are queues: each function that takes one takes the next.
-  const alphas = [...(call.floats('activation_alpha') ?? [])];
-  const betas = [...(call.floats('activation_beta') ?? [])];
-  const made = names.map((given) => {
-    const name = given.toLowerCase();
-    const make = Object.hasOwn(functions, name) ? functions[name] : undefined;
-    if (!make)
-      call.refuse(`its activation "${given.slice(0, 40)}" has no meaning here`, {
-        expected: Object.keys(functions).join(', '),
-      });
-    return make(
-      withAlpha.includes(name) ? alphas.shift() : undefined,
-      withBeta.includes(name) ? betas.shift() : undefined,
-    );
-  });
-  return Array.from({ length: directions }, (_, d) => {
-    const [first, second, third] = made.slice(d * each.length, (d + 1) * each.length);
-    if (cell === 'rnn') return { candidate: first! };
-    if (cell === 'lstm' && JSON.stringify(second) !== JSON.stringify(third)) {
-      call.refuse('has another function for its cell than for its output', { found: names.join(', ') });
-    }
-    return { gate: first!, candidate: second! };
-  });
-}
 
 /** X as [batch, time, features]: time and batch may stand either way (layout), or be fixed to one and hidden. */
 function sequenceOf(call: Call, x: Value, layout: number): { x: Value; time: Axis; batch: Axis } {
@@ -114,51 +53,6 @@ function checkLengths(call: Call, time: Axis): void {
       found: numbers ? Array.from(numbers).join(', ') : 'an open length',
     });
   }
-}
-
-/** An initial state of one direction as a value of `units` features; undefined for zeros. */
-function initialState(call: Call, input: number, d: number, shape: CellShape, layout: number): string | undefined {
-  const tensor = call.inputs[input];
-  if (!tensor) return undefined;
-  const what = input === 5 ? 'initial_h' : 'initial_c';
-  const dims = dimsOf(tensor);
-  const at = layout === 1 ? 1 : 0;
-  if (dims.length !== 3 || dims[at] !== shape.directions || dims[2] !== shape.units) {
-    call.fail('MODEL_SHAPE', `its ${what} does not fit`, {
-      expected: `[${shape.directions}, batch, ${shape.units}]`,
-      found: showTensor(tensor),
-    });
-  }
-  if (tensor.kind !== 'value') {
-    const number = uniform(tensor);
-    if (number === 0) return undefined;
-    if (tensor.kind === 'fill') return call.refuse(`its ${what} is a constant that is not zero, of unknown length`);
-    const data = floatsOf(call, tensor, what);
-    const batch = data.length / shape.directions / shape.units;
-    const from = (b: number) => (layout === 1 ? b * shape.directions + d : d * batch + b) * shape.units;
-    const row = data.slice(from(0), from(0) + shape.units);
-    for (let b = 1; b < batch; b++) {
-      if (row.some((n, i) => n !== data[from(b) + i])) call.refuse(`its ${what} differs along the batch`);
-    }
-    const weight = call.weight(constant('float', [shape.units], row), `${what}${d}`, '', [shape.units], () => row);
-    return call.add('constant', {}, {}, { value: weight }, `/${what}${d}`);
-  }
-  const axis = tensor.axes[at]!;
-  const other = tensor.axes[1 - at]!;
-  if (
-    !isFeature(axis) ||
-    !isFeature(tensor.axes[2]!) ||
-    (isFeature(other) && other.size !== 1) ||
-    other.role === 'time'
-  ) {
-    return call.refuse(`its ${what} is no state of the batch`, { found: showTensor(tensor) });
-  }
-  const own: Value = {
-    ...tensor,
-    offset: tensor.offset + d * axis.stride,
-    axes: tensor.axes.map((old, i) => (i === at ? feature(1) : old)),
-  };
-  return rowOf(call, own).name;
 }
 
 function recurrent(cell: CellName): Handler {

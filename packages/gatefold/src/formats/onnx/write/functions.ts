@@ -3,7 +3,7 @@ import { functionTable } from '@gatefold/runtime';
 import type { Attributes, Writer } from './writer.ts';
 
 /** The function's constants with defaults filled in. */
-export function constantsOf([name, ...given]: Activation): number[] {
+function constantsOf([name, ...given]: Activation): number[] {
   return functionTable[name].parameters.map((value, i) => given[i] ?? value);
 }
 
