@@ -3,11 +3,12 @@
 #
 # The models of this repository, and if GATEFOLD_CORPUS is set the whole Keras
 # models there, get an npz of seeded inputs and Keras' outputs each, named by the
-# path of the model with / replaced by __; then *.interop.test.ts reads them.
+# path of the model with / replaced by __; then *.interop.test.ts reads them.  What is written as ONNX is run by the
+# real onnxruntime from within its test.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-sh interop/setup.sh keras2 keras3
+sh interop/setup.sh keras2 keras3 onnx
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 

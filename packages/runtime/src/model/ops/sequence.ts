@@ -92,7 +92,7 @@ const slice: OpDefinition = {
 };
 
 /** Most elements a view may have: its index table stands in memory. */
-const mostViewed = 1 << 24;
+const mostViewed = 1 << 20;
 
 /**
  * Features picked along strides: element (i1, i2, …), row-major over `sizes`, is feature offset + Σ ik·stridek of x.

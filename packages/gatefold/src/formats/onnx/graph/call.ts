@@ -112,7 +112,7 @@ export class Call {
   }
 
   asConstant(tensor: Tensor, what: string): Constant {
-    if (tensor.kind === 'constant') return tensor;
+    if (tensor.kind === 'constant' && !tensor.open) return tensor;
     return this.refuse(`its ${what} must be constant`, {
       found: showTensor(tensor),
       hint: `if it is an input of the model, fix it: --fix name=value`,

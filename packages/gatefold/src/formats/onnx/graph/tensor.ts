@@ -16,6 +16,8 @@ export interface Constant {
   readonly data: ArrayLike<number> | readonly Dim[];
   /** The initializer it is, for the names of weights. */
   readonly origin?: string;
+  /** Whether it is repeated along a length that the file leaves open; that axis is shown as 1. */
+  readonly open?: boolean;
   /** How the file codes its floats, where in less than 32 bits. */
   readonly coding?: Coding;
 }

@@ -2,7 +2,6 @@ import type { Activation, FunctionName } from '@gatefold/runtime';
 import type { Call } from '../graph/call.ts';
 import {
   type Constant,
-  constant,
   dimsOf,
   type Fill,
   isUnknown,
@@ -30,15 +29,13 @@ function isNumber(x: Value, other: Constant | Fill): boolean {
 
 /** A value with a known tensor beside it; `swapped` where that comes first. */
 function withKnown(call: Call, x: Value, other: Constant | Fill, swapped: boolean): Value {
-  const number = isNumber(x, other) ? uniform(other) : undefined;
-  const known =
-    other.kind === 'constant'
-      ? other
-      : constant(
-          other.type,
-          other.dims.map(() => 1),
-          Float32Array.of(other.value),
-        );
+  const open = other.kind === 'constant' && other.open;
+  const number = isNumber(x, other) && !open ? uniform(other) : undefined;
+  if (number === undefined && (other.kind === 'fill' || open)) {
+    return call.refuse('repeats a constant along a length that the file leaves open');
+  }
+  // A fill is one number, so that what is not is a constant.
+  const known = other as Constant;
   const f = (activation: Activation) => applyFunction(call, x, activation);
   switch (call.op) {
     case 'Add':

@@ -7,13 +7,17 @@ import { arrayOf, foldableBinaries, foldableUnaries, foldBinary, foldUnary, take
 import { slicesOf } from './slice-ranges.ts';
 
 /** Folding may copy a constant again and again. */
-const mostFolded = 1 << 27;
+const mostFolded = 1 << 26;
 
 type Fold = (call: Call, inputs: readonly Constant[]) => Constant | readonly Constant[];
 
 function picked(from: Constant, pick: Picked): Constant {
   const coding = pickCoding(from.coding, pick);
-  return { ...constant(from.type, pick.shape, take(from, pick)), ...(coding ? { coding } : {}) };
+  return {
+    ...constant(from.type, pick.shape, take(from, pick)),
+    ...(coding ? { coding } : {}),
+    ...(from.open ? { open: true } : {}),
+  };
 }
 
 /** The same elements in another shape; they keep their name, so that a weight is called as in the file. */
@@ -114,7 +118,8 @@ function concat(call: Call, parts: readonly Constant[]): Constant {
       return made;
     },
   );
-  return { ...constant(first.type, shape, out), ...(coding ? { coding } : {}) };
+  const open = parts.some((part) => part.open);
+  return { ...constant(first.type, shape, out), ...(coding ? { coding } : {}), ...(open ? { open } : {}) };
 }
 
 /** Sizes of the parts that a Split makes. */
@@ -220,7 +225,8 @@ const folds: Readonly<Record<string, Fold>> = {
     const dims = Array.from(shape!.data as ArrayLike<Dim>);
     const wanted = dims.map((n) => (isUnknown(n) ? 1 : n));
     const to = broadcastShape(x!.shape, wanted) ?? call.fail('MODEL_SHAPE', 'the constant cannot take the shape');
-    return picked(x!, broadcastTo(x!.shape, to));
+    const open = dims.some(isUnknown) || x!.open === true;
+    return { ...picked(x!, broadcastTo(x!.shape, to)), ...(open ? { open } : {}) };
   },
   ...Object.fromEntries(foldableUnaries.map((op): [string, Fold] => [op, (call, [x]) => foldUnary(call, x!)])),
   ...Object.fromEntries(

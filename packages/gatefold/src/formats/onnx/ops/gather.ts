@@ -114,7 +114,7 @@ function embed(call: Call, table: Constant, ids: Tensor): Value {
 
 function gather(call: Call): Tensor[] {
   const data = call.input(0);
-  if (data.kind === 'constant') return [embed(call, data, call.input(1))];
+  if (data.kind === 'constant') return [embed(call, call.constant(0, 'table'), call.input(1))];
   if (data.kind === 'value') return [gatherValue(call, data, call.asConstant(call.input(1), 'indices'))];
   const indices = call.asConstant(call.input(1), 'indices');
   const axis = call.axis(call.int('axis', 0), data.dims.length);

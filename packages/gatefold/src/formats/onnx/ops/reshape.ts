@@ -18,7 +18,7 @@ import { rowOf } from '../graph/views.ts';
 class Matcher {
   private readonly axes: readonly Axis[];
   private readonly wanted: readonly Dim[];
-  private budget = 20_000;
+  private budget = 2000;
 
   /** `axes` must lie row-major. */
   constructor(axes: readonly Axis[], wanted: readonly Dim[]) {
@@ -114,6 +114,7 @@ function product(a: Dim, b: Dim): Dim {
  * @throws MODEL_UNSUPPORTED
  */
 export function reshapeValue(call: Call, value: Value, wanted: readonly Dim[]): Value {
+  if (wanted.length > 16) call.refuse('makes too many dimensions', { found: String(wanted.length) });
   // Axes of length 1 carry nothing, and their places would only confuse.
   const lean = { ...value, axes: value.axes.filter((axis) => !isFeature(axis) || axis.size > 1) };
   const attempt = (from: Value): Value | undefined => {
