@@ -8,11 +8,11 @@
 # models there, get an npz of seeded inputs and Keras' outputs each, named by the
 # path of the model with / replaced by __; then *.interop.test.ts reads them.
 # What is written for PyTorch is loaded and run by the one of interop/.venv-keras3 (or of the Python that
-# GATEFOLD_TORCH names), from within its test.
+# GATEFOLD_TORCH names), what is written as ONNX by the real onnxruntime, from within their tests.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-sh interop/setup.sh keras2 keras3
+sh interop/setup.sh keras2 keras3 onnx
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Create the two virtual environments of the interop tests:
+# Create the virtual environments of the interop tests:
 #   interop/.venv-keras2  Keras 2.15 on TensorFlow (CPU)
 #   interop/.venv-keras3  Keras 3 on PyTorch (CPU)
+#   interop/.venv-onnx    onnx and onnxruntime (CPU)
 # Safe to repeat: an environment that already fits its requirements is kept.
-#   PYTHON=python3.11 interop/setup.sh [keras2] [keras3]
+#   PYTHON=python3.11 interop/setup.sh [keras2] [keras3] [onnx]
 set -eu
 cd "$(dirname "$0")"
 
@@ -14,7 +15,7 @@ if ! "${python:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 
   exit 1
 fi
 
-[ $# -gt 0 ] || set -- keras2 keras3
+[ $# -gt 0 ] || set -- keras2 keras3 onnx
 
 for name in "$@"; do
   venv=.venv-$name

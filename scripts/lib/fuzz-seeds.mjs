@@ -44,6 +44,10 @@ export async function fuzzSeeds(reader) {
     })
     .sort((a, b) => a.bytes.length - b.bytes.length)
     .slice(0, 24);
+  const onnxFolder = at('fixtures/onnx/');
+  const onnx = readdirSync(onnxFolder)
+    .filter((name) => name.endsWith('.onnx'))
+    .map((name) => ({ name, bytes: new Uint8Array(readFileSync(onnxFolder + name)) }));
   const { model } = await readModel(new Uint8Array(readFileSync(`${folder}k3-sequential.keras`)));
   const containers = [{ name: 'float', bytes: writeGatefold(model) }];
   for (const options of settings) {
@@ -60,6 +64,7 @@ export async function fuzzSeeds(reader) {
     rtneural: rtneuralSeeds,
     ml5: [ml5Seed],
     torch: torchSeeds(),
+    onnx,
   };
   return reader === 'all' ? Object.values(readers).flat() : (readers[reader] ?? []);
 }

@@ -8,7 +8,7 @@ import { normalize, softmax } from './normalize';
 import { enterScan, int, leaveScan, register, setStep } from './operands';
 import { pool, reduceTaps, reduceTime } from './pooling';
 import { quantize } from './quantize';
-import { pick, reshape, transpose, unfold } from './sequence';
+import { gather, pick, reshape, transpose, unfold } from './sequence';
 import { loadState, storeState } from './state';
 
 /** Executes the instructions from `pc` to `end`, or to the `end` instruction. */
@@ -76,6 +76,9 @@ function execute(pc: usize, end: usize): void {
         break;
       case Op.Pick.opcode:
         pick(pc);
+        break;
+      case Op.Gather.opcode:
+        gather(pc);
         break;
       case Op.Reshape.opcode:
         reshape(pc);

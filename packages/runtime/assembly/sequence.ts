@@ -1,5 +1,5 @@
-import { Pick, Reshape, Transpose, Unfold } from './generated/opcodes';
-import { base, batchSize, int, register, stateOf, stride } from './operands';
+import { Gather, Pick, Reshape, Transpose, Unfold } from './generated/opcodes';
+import { address, base, batchSize, int, register, rowCount, stateOf, stride } from './operands';
 import { copyFloats, fillFloats } from './rows';
 
 // Instructions that move rows in time. Row (b, t) of a buffer stands at (b·rows + t)·stride.
@@ -20,6 +20,20 @@ export function pick(pc: usize): void {
       const i = origin + (j / divide) * step;
       if (<u32>i < <u32>inRows) copyFloats(y, x + i * srcStride, n);
       else fillFloats(y, 0, n);
+    }
+  }
+}
+
+export function gather(pc: usize): void {
+  const n = int(pc + Gather.n);
+  const indices = address(pc + Gather.indices);
+  const srcStride = stride(pc + Gather.src);
+  const dstStride = stride(pc + Gather.dst);
+  let x = base(pc + Gather.src);
+  let y = base(pc + Gather.dst);
+  for (let rows = rowCount(pc + Gather.rows); rows > 0; rows--, x += srcStride, y += dstStride) {
+    for (let i: usize = 0; i < <usize>n; i++) {
+      store<f32>(y + (i << 2), load<f32>(x + (<usize>load<i32>(indices + (i << 2)) << 2)));
     }
   }
 }

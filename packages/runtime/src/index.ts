@@ -3,7 +3,7 @@ export { createSession } from './create-session.ts';
 export * from './encodings/index.ts';
 export type { Engine, Machine } from './engine/types.ts';
 export { bestEngine, relaxedEngine, simd128Engine } from './engine/wasm/index.ts';
-export { type ErrorCode, type ErrorDetail, fail, GatefoldError } from './errors/index.ts';
+export { type ErrorCode, type ErrorDetail, fail, GatefoldError, showValue } from './errors/index.ts';
 export * from './file/index.ts';
 export * from './model/index.ts';
 export {

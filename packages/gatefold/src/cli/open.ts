@@ -12,8 +12,12 @@ export function assumptionsOf({ origin }: Model): string[] {
  * Loads a model and says what was taken for granted, so that a wrong guess does not pass in silence.
  * @throws FILE_*, MODEL_*
  */
-export async function openModel(context: Context, path: string, architecture?: string): Promise<LoadedModel> {
-  const loaded = await loadModel(path, architecture);
+export async function openModel(
+  context: Context,
+  path: string,
+  { arch, fix }: { readonly arch?: string; readonly fix?: readonly string[] },
+): Promise<LoadedModel> {
+  const loaded = await loadModel(path, arch, fix);
   const list = assumptionsOf(loaded.model);
   if (list.length > 0) {
     context.note(`${path}: the weights came without their network. Taken for granted:`);

@@ -4,7 +4,7 @@ import type { CompressFlags } from './commands/compress.ts';
 import { Context, type GlobalOptions } from './context.ts';
 import { addDataOptions, type DataFlags } from './data-options.ts';
 import { numberOption, wholeNumber } from './numbers.ts';
-import { addQuantizeOptions } from './quantize-options.ts';
+import { addQuantizeOptions, collect } from './quantize-options.ts';
 import { addTrainOptions, type TrainFlags } from './train-options.ts';
 
 const exitCodes = `
@@ -45,7 +45,8 @@ export function buildProgram(signal: AbortSignal): Command {
       .option(
         '--arch <what>',
         'architecture of a weights-only file: JSON of Keras, or YAML of inspect --template; for train, layers',
-      );
+      )
+      .option('--fix <name=number>', 'a length or an input that the file leaves open (repeatable)', collect);
   const act =
     <F>(load: () => Promise<(context: Context, target: never, flags: F) => Promise<void>>) =>
     async (target: unknown, flags: F & GlobalOptions) => {

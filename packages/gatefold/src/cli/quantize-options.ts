@@ -3,7 +3,8 @@ import { numberOption, wholeNumber } from './numbers.ts';
 
 export const bitsOf = (place: string) => wholeNumber(place, { from: 1, to: 16 });
 
-function collect(value: string, before: string[] = []): string[] {
+/** Gathers a repeatable option. */
+export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
 }
 

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { numberOption, wholeNumber } from './numbers.ts';
+import { collect } from './quantize-options.ts';
 
 /** What every command that trains is told. */
 export interface TrainFlags {
@@ -77,11 +78,7 @@ export function addTrainOptions(command: Command, epochs: number): Command {
       wholeNumber('--average-from', { from: 1 }),
     )
     .option('--patience <epochs>', 'stop after so many without improvement', wholeNumber('--patience', { from: 1 }))
-    .option(
-      '--freeze <address>',
-      'weights that stay: node/role, * as wildcard (repeatable)',
-      (value, before: string[] = []) => [...before, value],
-    )
+    .option('--freeze <address>', 'weights that stay: node/role, * as wildcard (repeatable)', collect)
     .option('--teacher <model>', 'a model whose outputs are targets too')
     .option(
       '--teacher-share <share>',

@@ -2,6 +2,7 @@ import { isGatefold, isSafetensors, readGatefold, writeGatefold } from '@gatefol
 import { isKeras, readKeras } from './keras/index.ts';
 import { writeKerasH5, writeKerasZip } from './keras/write/index.ts';
 import { isMl5, readMl5 } from './ml5/index.ts';
+import { onnx } from './onnx/index.ts';
 import { isRtneural, readRtneural } from './rtneural/index.ts';
 import { writeRtneural } from './rtneural/write.ts';
 import { readSafetensorsModel, safetensorsWeights, writeSafetensorsModel } from './safetensors/index.ts';
@@ -96,4 +97,4 @@ const ml5: Format = {
 };
 
 /** Asked in this order: the first whose `is` says yes reads the file. */
-export const formats: readonly Format[] = [gatefold, keras, kerasHdf5, torch, safetensors, tfjs, rtneural, ml5];
+export const formats: readonly Format[] = [gatefold, keras, kerasHdf5, torch, safetensors, tfjs, rtneural, ml5, onnx];

@@ -9,11 +9,25 @@ export interface ReadOptions {
    * caller refuses paths that leave the folder.
    */
   readonly beside?: (path: string) => Promise<Uint8Array>;
+  /**
+   * Inputs and lengths that the file leaves open and the caller knows: a number for a length (`sequence`, `input[1]`) or
+   * a scalar input, an array for an input that is to be constant.
+   */
+  readonly fix?: Readonly<Record<string, FixedValue>>;
+  /** Leaves states that go from an output back to an input as ports; by default they become the cells' own. */
+  readonly explicitStates?: boolean;
 }
+
+export type FixedValue = number | { readonly shape: readonly number[]; readonly data: ArrayLike<number> };
 
 export interface WriteOptions {
   /** The file the model came from, for formats that keep what Gatefold has no meaning for. */
   readonly source?: Uint8Array;
+  /**
+   * Whether the states of recurrent cells are inputs and outputs of the file, for formats that keep none between calls. By
+   * default where the model came with such states, or has stateful layers.
+   */
+  readonly explicitStates?: boolean;
 }
 
 /** A written model: its main file and the files that must stand beside it, by their names. */

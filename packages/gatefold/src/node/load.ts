@@ -15,13 +15,18 @@ export interface LoadedModel {
 }
 
 /**
- * Reads a model file of any known format.
- * @throws FILE_*, MODEL_*
+ * Reads a model file of any known format. `fix` gives numbers that the file leaves open, as `name=number`.
+ * @throws FILE_*, MODEL_*, OPTION_INVALID
  */
-export async function loadModel(path: string, architecture?: string): Promise<LoadedModel> {
+export async function loadModel(
+  path: string,
+  architecture?: string,
+  fix: readonly string[] = [],
+): Promise<LoadedModel> {
+  const fixed = fixedNumbers(fix);
   const text = architecture === undefined ? undefined : new TextDecoder().decode(await readBytes(architecture));
   return load(path, (source, options) =>
-    readModel(source, { ...options, ...(text === undefined ? {} : { architecture: text }) }),
+    readModel(source, { ...options, fix: fixed, ...(text === undefined ? {} : { architecture: text }) }),
   );
 }
 
@@ -47,6 +52,19 @@ async function load(
   };
   const { model, format } = await read(source, { name, beside });
   return { model, format, path, bytes, source };
+}
+
+function fixedNumbers(fix: readonly string[]): Record<string, number> {
+  return Object.fromEntries(
+    fix.map((text) => {
+      const cut = text.lastIndexOf('=');
+      const number = Number(text.slice(cut + 1));
+      if (cut < 1 || cut === text.length - 1 || !Number.isFinite(number)) {
+        fail('OPTION_INVALID', 'a name and a number', { place: '--fix', expected: 'name=number', found: text });
+      }
+      return [text.slice(0, cut), number];
+    }),
+  );
 }
 
 /** A file that a model file names must stand in its folder, symbolic links followed. */

@@ -96,7 +96,7 @@ describe('the command', { timeout: 60_000 }, () => {
     ['bits out of range', ['quantize', model, '--bits', '0', '-o', at('never.gatefold')], 2, 'OPTION_INVALID'],
     ['an unknown target', ['quantize', model, '--target', 'gru/U', '-o', at('never.gatefold')], 2, 'TARGET_EMPTY'],
     ['an unknown preset', ['compress', model, '--preset', 'tiny', '-o', at('never.gatefold')], 2, 'OPTION_INVALID'],
-    ['an output format that cannot be written', ['convert', model, '-o', at('never.onnx')], 2, 'OPTION_INVALID'],
+    ['an output format that cannot be written', ['convert', model, '-o', at('never.csv')], 2, 'OPTION_INVALID'],
     ['an unwritable output', ['convert', model, '-o', '/proc/nowhere/never.gatefold'], 1, 'FILE_WRITE'],
     ['a size that is missed', ['quantize', model, '--max-bytes', '1000', '-o', at('large.gatefold')], 4, 'GOAL_MISSED'],
     ['a drop without data', ['quantize', model, '--max-drop', '1', '-o', at('never.gatefold')], 2, 'OPTION_INVALID'],

@@ -46,7 +46,6 @@ const refused: [string, string][] = [
   ['textgenrnn/textgenrnn_weights.hdf5', 'MODEL_NO_ARCHITECTURE'],
   ['textgenrnn/hacker_news.hdf5', 'MODEL_NO_ARCHITECTURE'],
   ['dtln/model.h5', 'MODEL_NO_ARCHITECTURE'],
-  ['silero-vad/silero_vad.onnx', 'FILE_FORMAT'],
   ['tflite-micro/mnist_lstm/trained_lstm.tflite', 'FILE_FORMAT'],
 ];
 

@@ -1,4 +1,4 @@
-import type { Cell, CellOptions } from './types.ts';
+import { type Cell, type CellOptions, clipped } from './types.ts';
 
 const gates = ({ coupled }: CellOptions) =>
   coupled ? ['forget', 'output', 'candidate'] : ['input', 'forget', 'output', 'candidate'];
@@ -34,18 +34,18 @@ export const lstm: Cell = {
     const last = coupled ? 2 : 3;
     const peep = (gate: number, v: typeof c) => {
       const zk = ops.gates(z, gate, 1);
-      return options.has('P') ? ops.add(zk, ops.scale('P', gate, v)) : zk;
+      return clipped(ops, options.has('P') ? ops.add(zk, ops.scale('P', gate, v)) : zk, options);
     };
     const f = ops.apply(σ, peep(last - 2, c));
     const i = coupled ? ops.apply(['oneMinus'], f) : ops.apply(σ, peep(0, c));
-    const g = ops.apply(φ, ops.gates(z, last, 1));
+    const g = ops.apply(φ, clipped(ops, ops.gates(z, last, 1), options));
     const c1 = ops.add(ops.multiply(f, c), ops.multiply(i, g));
     const o = ops.apply(σ, peep(last - 1, c1));
     const m = ops.multiply(o, ops.apply(φ, c1));
     return { h: options.has('R') ? ops.linear('R', m) : m, c: c1 };
   },
   fused(options) {
-    const plain = !options.coupled && !options.has('P') && !options.has('R');
+    const plain = !options.coupled && options.clip === undefined && !options.has('P') && !options.has('R');
     return plain && options.activation[0] === 'tanh' && options.recurrentActivation[0] === 'sigmoid'
       ? 'lstm'
       : undefined;

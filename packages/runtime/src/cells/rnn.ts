@@ -1,4 +1,4 @@
-import type { Cell } from './types.ts';
+import { type Cell, clipped } from './types.ts';
 
 /** Elman network (Elman 1990): h' = f(W·x + b + U·h). */
 export const rnn: Cell = {
@@ -10,8 +10,8 @@ export const rnn: Cell = {
     { role: 'U', gates: ['candidate'], rows: 'units', columns: 'units' },
     { role: 'b', gates: ['candidate'], rows: 'units', optional: true },
   ],
-  step(ops, pre, { h }, { activation }) {
-    return { h: ops.apply(activation, ops.linear('U', h!, { add: pre })) };
+  step(ops, pre, { h }, options) {
+    return { h: ops.apply(options.activation, clipped(ops, ops.linear('U', h!, { add: pre }), options)) };
   },
   fused: () => undefined,
 };

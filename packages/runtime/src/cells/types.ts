@@ -8,6 +8,8 @@ export interface CellOptions {
   readonly recurrentActivation: Activation;
   /** GRU: the reset gate multiplies the state after (true) or before (false) the recurrent product. */
   readonly resetAfter: boolean;
+  /** Bound of what enters the gates' functions, −clip … clip; absent: none. */
+  readonly clip?: number;
   /** LSTM: the input gate is 1 − forget gate. */
   readonly coupled: boolean;
   /** Whether the node carries a weight for this optional role. */
@@ -47,6 +49,11 @@ export interface StepOps<V extends object> {
   apply(activation: Activation, v: V): V;
   add(a: V, b: V): V;
   multiply(a: V, b: V): V;
+}
+
+/** The gates' inputs within the cell's bound, where it has one. */
+export function clipped<V extends object>(ops: StepOps<V>, z: V, { clip }: CellOptions): V {
+  return clip === undefined ? z : ops.apply(['clip', -clip, clip], z);
 }
 
 /** A step's result: the new states by name; `h` is the output. */

@@ -1,3 +1,8 @@
+import { fail } from '../errors/index.ts';
+
+/** A program may not be much larger than what it came from: its constants end here. */
+const mostBytes = 2 ** 30;
+
 /** Collects packed constants in one image; everything is aligned to 16 bytes, and equal arrays are stored once. */
 export class Constants {
   private readonly chunks: Uint8Array[] = [];
@@ -9,6 +14,9 @@ export class Constants {
     const at = this.length;
     this.chunks.push(bytes);
     this.length += Math.ceil(bytes.length / 16) * 16;
+    if (this.length > mostBytes) {
+      fail('MEMORY_LIMIT', 'the constants of the program are too large', { expected: `at most ${mostBytes} bytes` });
+    }
     return at;
   }
 

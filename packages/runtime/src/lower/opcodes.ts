@@ -13,8 +13,8 @@
  *
  * Row r of a sequence buffer is batch element ⌊r/T⌋, step r mod T. `n` counts floats; buffers are padded so that kernels
  * may read and write up to the next multiple of 16 floats of a row; what lies there has no meaning. The instructions
- * that only move data (copy, fill, embed, pick, reshape, transpose, unfold, loadState, storeState) write exactly n
- * floats, and nothing is ever written past n in a state. Source and destination may be the same rows (element i of the
+ * that only move data (copy, fill, embed, pick, gather, reshape, transpose, unfold, loadState, storeState) write
+ * exactly n floats, and nothing is ever written past n in a state. Source and destination may be the same rows (element i of the
  * result then replaces element i), but may not overlap otherwise.
  *
  * Inside a scan every instruction works on B rows (the `rows` register must hold 1). Sums begin with +0, maxima
@@ -253,6 +253,14 @@ export const instructionSet = {
     ['dst', 'ref'],
     ['nIn', 'int'],
     ['nOut', 'int'],
+  ],
+  /** Element i of dst ← element index(i) of the same row of src, i < n; `indices` are int32. */
+  gather: [
+    ['rows', 'rows'],
+    ['src', 'ref'],
+    ['dst', 'ref'],
+    ['n', 'int'],
+    ['indices', 'addr'],
   ],
   /** Row (b, i) of dst, element t ← row (b, t) of src, element i, i < n. */
   transpose: [

@@ -335,6 +335,18 @@ export const cases: Readonly<Record<Exclude<Opcode, 'end' | 'scan'>, (c: Case) =
       nOut,
     };
   },
+  gather(c) {
+    const n = c.width();
+    const from = c.width();
+    const indices = Int32Array.from({ length: roundUp(n, 16) }, () => c.whole(0, from - 1));
+    return {
+      rows: c.rows,
+      src: c.source(from),
+      dst: c.target(n, { exact: true }),
+      n,
+      indices: c.image.constant(indices),
+    };
+  },
   transpose(c) {
     const n = c.width();
     const { register, rows } = c.sequence();

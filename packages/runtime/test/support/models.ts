@@ -101,6 +101,8 @@ export const cellChoices: Readonly<Record<string, CellChoice>> = {
   lstmPeephole: { cell: 'lstm', roles: ['b', 'P'] },
   lstmProjected: { cell: 'lstm', roles: ['b', 'R'], projection: 6 },
   lstmCoupled: { cell: 'lstm', attributes: { coupled: true } },
+  lstmClipped: { cell: 'lstm', attributes: { clip: 0.2 } },
+  gruClipped: { cell: 'gru', attributes: { resetAfter: true, clip: 0.2 }, roles: ['b', 'bR'] },
   gruAfter: { cell: 'gru', attributes: { resetAfter: true }, roles: ['b', 'bR'] },
   gruBefore: { cell: 'gru', attributes: { resetAfter: false } },
 };

@@ -78,7 +78,7 @@ function timeRound(runner: Runner, calls: number): number {
 export async function bench(
   context: Context,
   paths: readonly string[],
-  options: { engine?: string; rate?: number; assert?: number; arch?: string },
+  options: { engine?: string; rate?: number; assert?: number; arch?: string; fix?: readonly string[] },
 ): Promise<void> {
   if (options.assert !== undefined && paths.length < 2) {
     fail('OPTION_INVALID', 'a ratio needs two models', { place: '--assert', found: `${paths.length}` });
@@ -89,7 +89,7 @@ export async function bench(
     : [simd128Engine, relaxedEngine].filter((engine) => engine.unavailable() === undefined);
   const runners: Runner[] = [];
   for (const path of paths) {
-    const { model } = await openModel(context, path, options.arch);
+    const { model } = await openModel(context, path, options);
     for (const engine of engines) runners.push(prepare(path, model, engine));
   }
   const calls = runners.map((runner) => {

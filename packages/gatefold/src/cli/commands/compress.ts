@@ -21,6 +21,7 @@ export interface CompressFlags extends DataFlags {
   readonly train?: string;
   readonly html?: string;
   readonly arch?: string;
+  readonly fix?: readonly string[];
   readonly maxDrop?: number;
   readonly maxBytes?: number;
 }
@@ -45,7 +46,7 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
       fail('OPTION_INVALID', 'the report would overwrite the model', { place: '--html', found: flags.html });
     }
   }
-  const before = await openModel(context, path, flags.arch);
+  const before = await openModel(context, path, flags);
   const dataset = await dataFor(flags, before.model);
   if (flags.maxDrop !== undefined && (!dataset?.targets || dataset.task === 'custom')) {
     fail('OPTION_INVALID', '--max-drop needs data with targets, and a task that is judged by one metric', {

@@ -37,10 +37,10 @@ export async function saveModel(
 export async function convert(
   context: Context,
   path: string,
-  options: { output: string; to?: string; arch?: string },
+  options: { output: string; to?: string; arch?: string; fix?: readonly string[] },
 ): Promise<void> {
   checkTarget(context, options.output, options.to);
-  const { model, format, bytes, source } = await openModel(context, path, options.arch);
+  const { model, format, bytes, source } = await openModel(context, path, options);
   const written = await saveModel(context, options.output, model, { source, to: options.to });
   context.result(
     { input: path, format: format.name, output: options.output, bytes: { before: bytes, after: written } },

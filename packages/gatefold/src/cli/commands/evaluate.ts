@@ -13,9 +13,9 @@ import { engineOption } from './run.ts';
 export async function evalModel(
   context: Context,
   path: string,
-  flags: DataFlags & { engine?: string; arch?: string },
+  flags: DataFlags & { engine?: string; arch?: string; fix?: readonly string[] },
 ): Promise<void> {
-  const { model } = await openModel(context, path, flags.arch);
+  const { model } = await openModel(context, path, flags);
   const dataset = (await dataFor(flags, model))!;
   if (!dataset.evaluate && (!dataset.targets || dataset.task === 'custom')) {
     fail('DATA_INVALID', 'there is nothing to measure', {
@@ -41,7 +41,7 @@ export async function evalModel(
 export async function compare(
   context: Context,
   paths: readonly string[],
-  flags: DataFlags & { html?: string; drift?: number; engine?: string; arch?: string },
+  flags: DataFlags & { html?: string; drift?: number; engine?: string; arch?: string; fix?: readonly string[] },
 ): Promise<void> {
   if (paths.length < 2) {
     fail('OPTION_INVALID', 'a comparison needs two models or more', { place: 'models', found: paths.join(', ') });
@@ -50,7 +50,7 @@ export async function compare(
   const names = modelNames(paths);
   const subjects = [];
   for (const [i, file] of paths.entries()) {
-    subjects.push({ name: names[i]!, file, model: (await openModel(context, file, flags.arch)).model });
+    subjects.push({ name: names[i]!, file, model: (await openModel(context, file, flags)).model });
   }
   const dataset = await dataFor(flags, subjects[0]!.model);
   const report = await measureReport(subjects, dataset, {

@@ -121,14 +121,14 @@ function describeText(about: ReturnType<typeof describeModel>): string {
 export async function inspect(
   context: Context,
   path: string,
-  options: { arch?: string; template?: boolean },
+  options: { arch?: string; fix?: readonly string[]; template?: boolean },
 ): Promise<void> {
   if (options.template) {
     const template = architectureTemplate(await readBytes(path));
     context.result({ template }, template.trimEnd());
     return;
   }
-  const loaded = await openModel(context, path, options.arch);
+  const loaded = await openModel(context, path, options);
   const about = describeModel(loaded);
   context.result(about, () => describeText(about));
 }

@@ -57,10 +57,10 @@ function arraysFor(session: Session, file: ReadonlyMap<string, NpyArray>): Map<s
 export async function run(
   context: Context,
   path: string,
-  options: { input: string; output: string; engine?: string; steps?: boolean; arch?: string },
+  options: { input: string; output: string; engine?: string; steps?: boolean; arch?: string; fix?: readonly string[] },
 ): Promise<void> {
   checkOutput(options.output, context.force);
-  const { model } = await openModel(context, path, options.arch);
+  const { model } = await openModel(context, path, options);
   const session = createSession(model, engineOption(options.engine));
   const arrays = arraysFor(session, readNpz(await readBytes(options.input)));
   const batch = [...arrays.values()][0]!.shape[0]!;

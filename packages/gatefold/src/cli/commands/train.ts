@@ -25,7 +25,8 @@ import { openModel } from '../open.ts';
 import type { TrainFlags } from '../train-options.ts';
 import { checkTarget, saveModel } from './convert.ts';
 
-type Flags = DataFlags & TrainFlags & { readonly output: string; readonly arch?: string };
+type Flags = DataFlags &
+  TrainFlags & { readonly output: string; readonly arch?: string; readonly fix?: readonly string[] };
 
 interface Prepared {
   readonly model: Model;
@@ -54,7 +55,7 @@ export async function trainNew(context: Context, flags: Flags): Promise<void> {
 /** A model that was trained before goes on learning. */
 export async function finetune(context: Context, path: string, flags: Flags): Promise<void> {
   checkTarget(context, flags.output);
-  const { model, source } = await openModel(context, path, flags.arch);
+  const { model, source } = await openModel(context, path, flags);
   const whole = (await dataFor(flags, model))!;
   const judge = await dataFor(flags, model, flags.valid);
   await run(context, flags, { model, source, ...parted(context, flags, whole, judge), epochs: flags.epochs ?? 3 });

@@ -22,6 +22,18 @@ export function pick(f: Frame): void {
   }
 }
 
+export function gather(f: Frame): void {
+  const src = f.ref('src');
+  const dst = f.ref('dst');
+  const n = f.int('n');
+  const indices = f.int('indices') >> 2;
+  for (let r = 0; r < f.rows; r++) {
+    for (let i = 0; i < n; i++) {
+      f.f32[dst.at + r * dst.stride + i] = f.f32[src.at + r * src.stride + f.i32[indices + i]!]!;
+    }
+  }
+}
+
 export function reshape(f: Frame): void {
   const inRows = f.register('inRows');
   const outRows = f.register('outRows');

@@ -3,6 +3,7 @@ import type { Node } from '../../model/index.ts';
 import { roundUp } from '../../tensor/index.ts';
 import type { Builder, Vector } from '../builder.ts';
 import { emitLinear } from '../linear.ts';
+import { emitBinary } from './elementwise.ts';
 
 function emitDense(builder: Builder, node: Node, weight: Weight, src: Vector): void {
   const { type, vector } = builder.output(node, 'y')!;
@@ -128,4 +129,24 @@ function lowerEmbedding(builder: Builder, node: Node): void {
   });
 }
 
-export const linearLowerings = { dense: lowerDense, conv1d: lowerConv1d, embedding: lowerEmbedding };
+function lowerConstant(builder: Builder, node: Node): void {
+  const { type, vector } = builder.output(node, 'y')!;
+  const rows = builder.rows(type.time);
+  const n = { value: vector.width };
+  builder.emit('fill', { rows, dst: { ref: vector.ref }, n, value: { value: 0 } });
+  emitBinary(
+    builder,
+    type.time,
+    'add',
+    { ref: vector.ref },
+    { constant: builder.packedVector(node, 'value')! },
+    vector,
+  );
+}
+
+export const linearLowerings = {
+  dense: lowerDense,
+  constant: lowerConstant,
+  conv1d: lowerConv1d,
+  embedding: lowerEmbedding,
+};

@@ -1,5 +1,5 @@
 import { type Node, reduceFunctions } from '../../model/index.ts';
-import { sizeOf } from '../../tensor/index.ts';
+import { roundUp, sizeOf } from '../../tensor/index.ts';
 import type { Builder, Vector } from '../builder.ts';
 import { emitCopy } from './elementwise.ts';
 import { emitUnfold } from './linear.ts';
@@ -99,6 +99,51 @@ function lowerSlice(builder: Builder, node: Node): void {
   emitCopy(builder, type.time, src, dst);
 }
 
+/** The index of every element of a strided view, row-major over its sizes. */
+function viewIndices(offset: number, sizes: readonly number[], strides: readonly number[]): Int32Array {
+  let indices = Int32Array.of(offset);
+  for (let k = 0; k < sizes.length; k++) {
+    const size = sizes[k]!;
+    const next = new Int32Array(indices.length * size);
+    for (let i = 0; i < next.length; i++) next[i] = indices[Math.floor(i / size)]! + (i % size) * strides[k]!;
+    indices = next;
+  }
+  return indices;
+}
+
+function lowerView(builder: Builder, node: Node): void {
+  const { type, vector } = builder.input(node, 'x');
+  const dst = builder.output(node, 'y')!.vector;
+  const { offset = 0, sizes, strides } = node.attributes;
+  const key = JSON.stringify(['view', offset, sizes, strides]);
+  const indices = () => viewIndices(Number(offset), sizes as number[], strides as number[]);
+  builder.emit('gather', {
+    rows: builder.rows(type.time),
+    src: { ref: vector.ref },
+    dst: { ref: dst.ref },
+    n: { value: dst.width },
+    indices: { addr: builder.constants.once(key, indices) },
+  });
+}
+
+function lowerReduceFeatures(builder: Builder, node: Node): void {
+  const { type, vector } = builder.input(node, 'x');
+  const dst = builder.output(node, 'y')!.vector;
+  const size = vector.width / dst.width;
+  // The kernel reads four floats at each tap: the last of them must still lie in the row.
+  const read = (size - 1) * dst.width + roundUp(dst.width, 4);
+  const src = read <= roundUp(vector.width, 16) ? vector : builder.vector(type.time, read);
+  if (src !== vector) emitCopy(builder, type.time, vector, { ref: src.ref, width: vector.width });
+  builder.emit('reduceTaps', {
+    rows: builder.rows(type.time),
+    src: { ref: src.ref },
+    dst: { ref: dst.ref },
+    n: { value: dst.width },
+    size: { value: size },
+    function: { value: node.attributes.function === 'max' ? 0 : 1 },
+  });
+}
+
 function lowerReshape(builder: Builder, node: Node): void {
   const { type, vector } = builder.input(node, 'x');
   const out = builder.output(node, 'y')!;
@@ -135,6 +180,8 @@ export const sequenceLowerings = {
   reduceTime: lowerReduceTime,
   concat: lowerConcat,
   slice: lowerSlice,
+  view: lowerView,
+  reduceFeatures: lowerReduceFeatures,
   reshape: lowerReshape,
   transpose: lowerTranspose,
 };

@@ -16,6 +16,19 @@ const dense: OpDefinition = {
   },
 };
 
+/** The same vector, one row per batch element: a learned initial state. */
+const constant: OpDefinition = {
+  op: 'constant',
+  inputs: [],
+  outputs: ['y'],
+  weights: ['value'],
+  attributes: [],
+  infer(context) {
+    const [width] = context.weight('value', [-1]);
+    return { y: { time: 0, shape: [width!], dtype: 'float32' } };
+  },
+};
+
 /** Rows of `table` [vocabulary, width] by whole-number ids. */
 const embedding: OpDefinition = {
   op: 'embedding',
@@ -89,4 +102,4 @@ const conv1d: OpDefinition = {
   },
 };
 
-export const linearOps = [dense, embedding, conv1d];
+export const linearOps = [dense, constant, embedding, conv1d];

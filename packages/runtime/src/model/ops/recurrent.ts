@@ -20,10 +20,16 @@ export function cellOf(context: OpContext): { cell: Cell; options: CellOptions }
     recurrentActivation: context.activation('recurrentActivation', ['sigmoid']),
     resetAfter: context.flag('resetAfter'),
     coupled: context.flag('coupled'),
+    ...(node.attributes.clip === undefined ? {} : { clip: clipOf(context) }),
     has: (role) => node.weights[role] !== undefined,
     outputWidth: node.weights.R === undefined ? units : context.weight('R', [-1, units])[0]!,
   };
   return { cell, options };
+}
+
+function clipOf(context: OpContext): number {
+  const clip = context.real('clip');
+  return clip > 0 ? clip : context.refuse('MODEL_INVALID', 'clip must be positive', { found: String(clip) });
 }
 
 /** Shape of a cell's weight, [rows, columns] or [rows]. */
@@ -75,6 +81,7 @@ export const recurrent: OpDefinition = {
     'recurrentActivation',
     'resetAfter',
     'coupled',
+    'clip',
     'stateful',
     'zeroOutputForMask',
   ],

@@ -91,6 +91,60 @@ const slice: OpDefinition = {
   },
 };
 
+/** Most elements a view may have: its index table stands in memory. */
+const mostViewed = 1 << 20;
+
+/**
+ * Features picked along strides: element (i1, i2, …), row-major over `sizes`, is feature offset + Σ ik·stridek of x.
+ * Covers permutations of inner dimensions, steps, flips (negative strides) and repetition (stride 0).
+ */
+const view: OpDefinition = {
+  op: 'view',
+  inputs: ['x'],
+  outputs: ['y'],
+  weights: [],
+  attributes: ['offset', 'sizes', 'strides'],
+  infer(context) {
+    const x = context.input('x');
+    const width = context.width(x);
+    const sizes = context.wholes('sizes');
+    const strides = context.wholes('strides');
+    const offset = context.whole('offset', 0, width - 1, 0);
+    const reach = sizes.map((size, i) => (size - 1) * (strides[i] ?? 0));
+    const low = reach.reduce((sum, r) => sum + Math.min(r, 0), offset);
+    const high = reach.reduce((sum, r) => sum + Math.max(r, 0), offset);
+    if (sizes.length !== strides.length || sizes.some((n) => n < 1) || sizeOf(sizes) > mostViewed) {
+      context.refuse('MODEL_INVALID', 'sizes and strides do not fit', { found: `[${sizes}] and [${strides}]` });
+    }
+    if (low < 0 || high >= width) {
+      context.refuse('MODEL_SHAPE', 'it reaches outside its input', {
+        expected: `features 0 … ${width - 1}`,
+        found: `${low} … ${high}`,
+      });
+    }
+    return { y: { ...x, shape: [sizeOf(sizes)] } };
+  },
+};
+
+/** Maximum or mean over groups of features: of `size` runs of width/size features each, element by element. */
+const reduceFeatures: OpDefinition = {
+  op: 'reduceFeatures',
+  inputs: ['x'],
+  outputs: ['y'],
+  weights: [],
+  attributes: ['function', 'size'],
+  infer(context) {
+    const x = context.input('x');
+    const width = context.width(x);
+    context.word('function', ['max', 'mean']);
+    const size = context.whole('size', 1, width, width);
+    if (width % size !== 0) {
+      context.refuse('MODEL_SHAPE', 'features are not divisible by the size', { found: `${width} / ${size}` });
+    }
+    return { y: { time: x.time, shape: [width / size], dtype: 'float32' } };
+  },
+};
+
 function knownSteps(context: OpContext, x: ValueType): number {
   const hint = 'give the model a fixed number of steps';
   const found = context.show(x);
@@ -184,4 +238,17 @@ const pad: OpDefinition = {
   },
 };
 
-export const sequenceOps = [last, reverse, pool, reduceTime, concat, slice, reshape, transpose, repeat, pad];
+export const sequenceOps = [
+  last,
+  reverse,
+  pool,
+  reduceTime,
+  concat,
+  slice,
+  view,
+  reduceFeatures,
+  reshape,
+  transpose,
+  repeat,
+  pad,
+];

@@ -1,0 +1,62 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { createSession, GatefoldError, type Model, simd128Engine } from '@gatefold/runtime';
+import { describe, expect, it } from 'vitest';
+import { readModel } from '../../src/formats/index.ts';
+import { onnx } from '../../src/formats/onnx/index.ts';
+import { difference, fromPort, notesOf, randomInputs } from './onnx-support.ts';
+
+const at = (path: string) => fileURLToPath(new URL(`../../../../fixtures/${path}`, import.meta.url));
+const files = ['onnx', 'keras'].flatMap((folder) =>
+  readdirSync(at(folder))
+    .filter((name) => /\.(onnx|h5|keras)$/.test(name) && !name.includes('weights'))
+    .map((name) => `${folder}/${name}`),
+);
+
+const read = (path: string) =>
+  readModel(new Uint8Array(readFileSync(at(path))), {
+    fix: path.includes('branches') ? { rate: 8 } : {},
+    beside: async (name) => new Uint8Array(readFileSync(at(`onnx/${name}`))),
+  });
+
+/** The shape of an output in the file: as ours, with what axes of length 1 the file has more or less. */
+function fileShape(note: readonly (string | number)[], shape: readonly number[]): readonly number[] {
+  return note.length === shape.length
+    ? shape
+    : note.map((axis, i) => (typeof axis === 'number' ? axis : (shape[i] ?? 1)));
+}
+
+function same(a: Model, b: Model, tolerance: number): void {
+  const inputs = randomInputs(a);
+  const first = createSession(a, { engine: simd128Engine }).run(inputs, { batch: 2 });
+  const second = createSession(b, { engine: simd128Engine }).run(inputs, { batch: 2 });
+  for (const [name, { data, shape }] of Object.entries(first)) {
+    // The file holds our order of axes; read back, batch and time come first again, wherever they went.
+    const back = fromPort(notesOf(b)[name]!, second[name]!.data, fileShape(notesOf(b)[name]!, shape));
+    expect(difference(back, data), name).toBeLessThan(tolerance);
+  }
+}
+
+/** What ONNX files cannot hold, or what we write for it and do not read: each with its reason. */
+const oneWay: Readonly<Record<string, RegExp>> = {
+  mask: /has no masks over time/,
+  cell: /has no cell with the function/,
+  projection: /has no projected states/,
+  truth: /(GreaterOrEqual|Equal) node .* its op has no meaning here/,
+};
+
+describe.each(files)('%s', (path) => {
+  it('keeps its outputs through ONNX and back, or says what ONNX lacks', async () => {
+    const { model } = await read(path);
+    try {
+      same(model, (await readModel((await onnx.write!(model, {})).bytes)).model, 1e-6);
+    } catch (error) {
+      if (!(error instanceof GatefoldError)) throw error;
+      expect(
+        Object.values(oneWay).some((reason) => reason.test(error.message)),
+        error.message,
+      ).toBe(true);
+      expect(path, error.message).toMatch(/^keras/);
+    }
+  });
+});
