@@ -1,5 +1,6 @@
 import { isGatefold, readGatefold, writeGatefold } from '@gatefold/runtime';
 import { isKeras, readKeras } from './keras/index.ts';
+import { isTflite, readTflite } from './tflite/index.ts';
 import type { Format } from './types.ts';
 
 const gatefold: Format = {
@@ -22,5 +23,13 @@ const keras: Format = {
   },
 };
 
+const tflite: Format = {
+  name: 'tflite',
+  title: 'a TensorFlow Lite model (.tflite)',
+  extensions: [],
+  is: isTflite,
+  read: async (bytes, options) => ({ model: await readTflite(bytes, options), version: '3' }),
+};
+
 /** Asked in this order: the first whose `is` says yes reads the file. */
-export const formats: readonly Format[] = [gatefold, keras];
+export const formats: readonly Format[] = [gatefold, keras, tflite];

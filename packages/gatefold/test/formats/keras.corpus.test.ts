@@ -49,7 +49,6 @@ const refused: [string, string][] = [
   ['felixchenfy/kaggle.ckpt', 'FILE_FORMAT'],
   ['silero-vad/silero_vad.onnx', 'FILE_FORMAT'],
   ['silero-vad/silero_vad_16k.safetensors', 'FILE_FORMAT'],
-  ['tflite-micro/mnist_lstm/trained_lstm.tflite', 'FILE_FORMAT'],
 ];
 
 it.each(refused)('%s is refused: %s', async (path, code) => {

@@ -101,6 +101,7 @@ export const cellChoices: Readonly<Record<string, CellChoice>> = {
   lstmPeephole: { cell: 'lstm', roles: ['b', 'P'] },
   lstmProjected: { cell: 'lstm', roles: ['b', 'R'], projection: 6 },
   lstmCoupled: { cell: 'lstm', attributes: { coupled: true } },
+  lstmClipped: { cell: 'lstm', attributes: { cellClip: 0.25 } },
   gruAfter: { cell: 'gru', attributes: { resetAfter: true }, roles: ['b', 'bR'] },
   gruBefore: { cell: 'gru', attributes: { resetAfter: false } },
 };

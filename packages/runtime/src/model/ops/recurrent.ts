@@ -20,10 +20,19 @@ export function cellOf(context: OpContext): { cell: Cell; options: CellOptions }
     recurrentActivation: context.activation('recurrentActivation', ['sigmoid']),
     resetAfter: context.flag('resetAfter'),
     coupled: context.flag('coupled'),
+    ...(node.attributes.cellClip === undefined ? {} : { cellClip: cellClip(context) }),
     has: (role) => node.weights[role] !== undefined,
     outputWidth: node.weights.R === undefined ? units : context.weight('R', [-1, units])[0]!,
   };
   return { cell, options };
+}
+
+function cellClip(context: OpContext): number {
+  const bound = context.real('cellClip');
+  if (bound <= 0 || context.node.attributes.cell !== 'lstm') {
+    context.refuse('MODEL_INVALID', 'attribute "cellClip" is a positive number of an lstm', { found: String(bound) });
+  }
+  return bound;
 }
 
 /** Shape of a cell's weight, [rows, columns] or [rows]. */
@@ -75,6 +84,7 @@ export const recurrent: OpDefinition = {
     'recurrentActivation',
     'resetAfter',
     'coupled',
+    'cellClip',
     'stateful',
     'zeroOutputForMask',
   ],
