@@ -1,6 +1,7 @@
 import { isGatefold, readGatefold, writeGatefold } from '@gatefold/runtime';
 import { isKeras, readKeras } from './keras/index.ts';
 import { isTflite, readTflite } from './tflite/index.ts';
+import { writeTflite } from './tflite/write/index.ts';
 import type { Format } from './types.ts';
 
 const gatefold: Format = {
@@ -26,9 +27,12 @@ const keras: Format = {
 const tflite: Format = {
   name: 'tflite',
   title: 'a TensorFlow Lite model (.tflite)',
-  extensions: [],
+  extensions: ['tflite'],
+  // Its kernels know one scale per gate matrix.
+  quantizeDefaults: { granularity: 'gate' },
   is: isTflite,
   read: async (bytes, options) => ({ model: await readTflite(bytes, options), version: '3' }),
+  write: async (model) => ({ bytes: writeTflite(model) }),
 };
 
 /** Asked in this order: the first whose `is` says yes reads the file. */

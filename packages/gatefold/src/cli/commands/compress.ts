@@ -8,7 +8,7 @@ import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../
 import type { Context } from '../context.ts';
 import { calibrationFor, type DataFlags, dataFor } from '../data-options.ts';
 import { quantizeStep } from '../quantize-options.ts';
-import { checkTarget, saveModel } from './convert.ts';
+import { checkTarget, saveModel, writerOf } from './convert.ts';
 
 export interface CompressFlags extends DataFlags {
   readonly output: string;
@@ -162,5 +162,10 @@ export async function quantize(
   path: string,
   flags: CompressFlags & Record<string, unknown>,
 ): Promise<void> {
-  await compressWith(context, path, { version: 1, steps: [quantizeStep(flags)] }, flags);
+  await compressWith(
+    context,
+    path,
+    { version: 1, steps: [quantizeStep({ ...writerOf(flags.output).quantizeDefaults, ...flags })] },
+    flags,
+  );
 }

@@ -2,6 +2,7 @@ import { type Activation, fail, sizeOf, type Weight } from '@gatefold/runtime';
 import { activationAttribute, type GraphBuilder } from '../graph-builder.ts';
 import type { Constant, NumberArray } from './constant.ts';
 import { type Operator, open, type Subgraph, type TensorType } from './parse.ts';
+import { stepsOf } from './pieces.ts';
 import { fusedActivations } from './schema.ts';
 import type { BoundState } from './states.ts';
 import { type Block, sizeOfBlocks, stack } from './weights.ts';
@@ -45,6 +46,7 @@ export class Lift {
   private readonly lifted = new Map<number, Lifted>();
   /** States of recurrent nodes that come from outside. */
   readonly bound: BoundState[] = [];
+  private readonly stateNames = new Set<string>();
   private budget: number;
 
   constructor(builder: GraphBuilder, graph: Subgraph, bytes: number) {
@@ -57,6 +59,15 @@ export class Lift {
   charge(count: number, place: string): void {
     this.budget -= count;
     if (!(this.budget >= 0)) fail('FILE_TOO_LARGE', 'the tensors grow beyond what the file holds', { place });
+  }
+
+  /** An input whose elements are states of cells. */
+  addState(name: string): void {
+    this.stateNames.add(name);
+  }
+
+  isState(name: string): boolean {
+    return this.stateNames.has(name);
   }
 
   /** A recurrent node starts from elements of one state input. */
@@ -103,6 +114,8 @@ export class Lift {
 
   signal(operation: Operation, i: number): Signal {
     const lifted = this.input(operation, i);
+    const steps = lifted.kind === 'pieces' ? stepsOf(this, operation, lifted) : undefined;
+    if (steps) return steps;
     if (lifted.kind === 'pieces')
       this.refuse(operation, 'works on parts of states', 'states may only go into and out of recurrent cells');
     if (lifted.kind === 'constant') this.refuse(operation, `input ${i} is constant`);

@@ -60,6 +60,7 @@ function isLookup({ operators }: Subgraph, tensor: number): boolean {
 export function statePieces(lift: Lift, tensor: Tensor): Pieces {
   const size = sizeOf(tensor.shape);
   lift.charge(size, tensor.name);
+  lift.addState(tensor.name);
   const index = Int32Array.from({ length: size }, (_, i) => i);
   return { kind: 'pieces', shape: tensor.shape, sources: [tensor.name], source: new Int32Array(size), index };
 }

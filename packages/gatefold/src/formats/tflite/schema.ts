@@ -50,6 +50,15 @@ export type FusedActivation = (typeof fusedActivations)[number];
 
 type Field = readonly [id: number, kind: 'int' | 'float' | 'bool' | 'byte' | 'ints', otherwise?: number];
 
+const poolFields: Readonly<Record<string, Field>> = {
+  padding: [0, 'byte'],
+  strideW: [1, 'int'],
+  strideH: [2, 'int'],
+  filterWidth: [3, 'int'],
+  filterHeight: [4, 'int'],
+  activation: [5, 'byte'],
+};
+
 /** Option tables of the operators that have options: number in the union, and fields by name. */
 export const optionTables: Readonly<Record<string, { union: number; fields: Readonly<Record<string, Field>> }>> = {
   ADD: { union: 11, fields: { activation: [0, 'byte'] } },
@@ -87,6 +96,8 @@ export const optionTables: Readonly<Record<string, { union: number; fields: Read
       dilationH: [6, 'int', 1],
     },
   },
+  MAX_POOL_2D: { union: 5, fields: poolFields },
+  AVERAGE_POOL_2D: { union: 5, fields: poolFields },
   MEAN: { union: 27, fields: { keepDims: [0, 'bool'] } },
   SUM: { union: 27, fields: { keepDims: [0, 'bool'] } },
   REDUCE_MAX: { union: 27, fields: { keepDims: [0, 'bool'] } },

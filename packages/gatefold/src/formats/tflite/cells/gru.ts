@@ -1,6 +1,6 @@
 import type { Operation } from '../lift.ts';
 import { orders, separate } from './lstm.ts';
-import { type Network, type Sum, sumOf, type Term, weightsKey } from './network.ts';
+import { type Network, type Sum, squashOf, sumOf, type Term, weightsKey } from './network.ts';
 import type { Step } from './types.ts';
 
 /** 1 − z, and nothing else. */
@@ -26,7 +26,7 @@ export function gruAt(
         const z = network.maker(zTensor);
         const n = network.maker(nTensor);
         const minus = isOneMinus(network, rest, zTensor);
-        if (z?.name !== 'LOGISTIC' || n?.name !== 'TANH' || !minus) continue;
+        if (z?.name !== 'LOGISTIC' || !n || !squashOf(n) || !minus) continue;
         const used = [add, kept, written, z, n, minus];
         const step = candidate(network, { h, result: add.outputs[0]!, z, n, used }, isState);
         if (step) return step;
@@ -67,7 +67,7 @@ function candidate(
     b: [...sums.map(({ biases }) => biases), inner.b],
     ...(inner.bR ? { bR: [[], [], inner.bR] } : {}),
     attributes: {
-      activation: ['tanh'],
+      activation: squashOf(n)!,
       recurrentActivation: ['sigmoid'],
       ...(inner.bR ? { resetAfter: true } : {}),
     },
@@ -123,14 +123,15 @@ function after(network: Network, n: Operation, h: number): Inner | undefined {
 /** h' = tanh(W·x + b + U·h), told from two dense layers by the step before or a zero state. */
 export function rnnAt(network: Network, squash: Operation): Step | undefined {
   const result = squash.outputs[0]!;
-  const sum = squash.name === 'TANH' ? sumOf(network, squash.inputs[0]!) : undefined;
-  if (sum?.terms.length !== 2) return undefined;
+  const activation = squashOf(squash);
+  const sum = activation ? sumOf(network, squash.inputs[0]!) : undefined;
+  if (!activation || sum?.terms.length !== 2) return undefined;
   const key = weightsKey(sum);
   const units = network.graph.tensors[result]?.shape.at(-1) ?? 0;
   const parts = separate([sum], (input) => {
     const maker = network.maker(input);
     if (network.graph.tensors[input]?.shape.at(-1) !== units) return -1;
-    if (maker?.name !== 'TANH') return maker?.name === 'FILL' || network.isConstant(input) ? 3 : 0;
+    if (maker?.name !== squash.name) return maker?.name === 'FILL' || network.isConstant(input) ? 3 : 0;
     const previous = sumOf(network, maker.inputs[0]!);
     return previous && weightsKey(previous) === key ? 5 : 1;
   });
@@ -144,7 +145,7 @@ export function rnnAt(network: Network, squash: Operation): Step | undefined {
       W: parts.W,
       U: parts.U,
       b: [sum.biases],
-      attributes: { activation: ['tanh'] },
+      attributes: { activation },
       used: [squash, ...sum.used],
     }
   );

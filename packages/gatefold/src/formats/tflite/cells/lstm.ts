@@ -1,5 +1,5 @@
 import type { Operation } from '../lift.ts';
-import { type Network, type Sum, sumOf, type Term, weightsKey } from './network.ts';
+import { type Network, type Sum, squashOf, sumOf, type Term, weightsKey } from './network.ts';
 import type { Step } from './types.ts';
 
 /** A state has few users: its cell, the next one and what is shown. */
@@ -33,7 +33,7 @@ export function lstmAt(
         const f = network.maker(fTensor);
         const i = network.maker(iTensor);
         const g = network.maker(gTensor);
-        if (f?.name !== 'LOGISTIC' || i?.name !== 'LOGISTIC' || g?.name !== 'TANH') continue;
+        if (f?.name !== 'LOGISTIC' || i?.name !== 'LOGISTIC' || !g || !squashOf(g)) continue;
         const step = withOutput(network, { c, sum: sumTensor, f, i, g, used: [add, kept, written, f, i, g] }, isState);
         if (step) return step;
       }
@@ -57,7 +57,7 @@ function withOutput(
   isState: (candidate: number, units: number, c: number) => number,
 ): Step | undefined {
   for (const squash of network.usersOf(sum).slice(0, mostUsers)) {
-    if (squash.name !== 'TANH') continue;
+    if (squash.name !== g.name) continue;
     for (const out of network.usersOf(squash.outputs[0]!).slice(0, mostUsers)) {
       if (out.name !== 'MUL' || out.options.activation) continue;
       const other = out.inputs[0] === squash.outputs[0] ? out.inputs[1]! : out.inputs[0]!;
@@ -77,7 +77,7 @@ function withOutput(
         W: parts.W,
         U: parts.U,
         b: sums.map(({ biases }) => biases),
-        attributes: { activation: ['tanh'], recurrentActivation: ['sigmoid'] },
+        attributes: { activation: squashOf(g)!, recurrentActivation: ['sigmoid'] },
         used: [...used, squash, out, o, ...sums.flatMap((gate) => gate.used)],
       };
     }

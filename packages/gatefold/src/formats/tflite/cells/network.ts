@@ -1,3 +1,4 @@
+import type { Activation } from '@gatefold/runtime';
 import { type Constant, constantOf, realsOf } from '../constant.ts';
 import type { Operation } from '../lift.ts';
 import type { Subgraph, Tensor } from '../parse.ts';
@@ -64,6 +65,18 @@ export class Network {
   }
 }
 
+const squashes: Readonly<Record<string, Activation>> = {
+  TANH: ['tanh'],
+  RELU: ['relu'],
+  RELU6: ['relu', 0, 6],
+  ELU: ['elu'],
+};
+
+/** The function of an operator that can be a cell's activation. */
+export function squashOf(operation: Operation | undefined): Activation | undefined {
+  return operation && Object.hasOwn(squashes, operation.name) ? squashes[operation.name] : undefined;
+}
+
 /** Rows `rows` of a product of a stored matrix (columns `columns`) and a tensor. */
 export interface Term {
   readonly input: number;
@@ -110,11 +123,13 @@ export function sumOf(network: Network, tensor: number, rows?: readonly [number,
     });
     return { terms, biases, used: [product, joined] };
   }
-  const split = network.made(tensor, 'SPLIT');
+  const split = network.made(tensor, 'SPLIT') ?? network.made(tensor, 'SPLIT_V');
   if (split && rows === undefined) {
-    const size = network.graph.tensors[tensor]?.shape.at(-1) ?? 0;
-    const from = split.outputs.indexOf(tensor) * size;
-    const inner = sumOf(network, split.inputs[1]!, [from, from + size], depth + 1);
+    const sizes = split.outputs.map((output) => network.graph.tensors[output]?.shape.at(-1) ?? 0);
+    const at = split.outputs.indexOf(tensor);
+    const from = sizes.slice(0, at).reduce((sum, size) => sum + size, 0);
+    const whole = split.inputs[split.name === 'SPLIT' ? 1 : 0]!;
+    const inner = sumOf(network, whole, [from, from + sizes[at]!], depth + 1);
     return inner && { ...inner, used: [split, ...inner.used] };
   }
   return undefined;

@@ -75,6 +75,9 @@ function fold(lift: Lift, operation: Operation, a: Constant, b: Constant): Const
   return lift.fold(a.name, shape, real ? Float32Array.from(out) : Int32Array.from(out), real ? 'FLOAT32' : 'INT32');
 }
 
+/** The largest float32: the other end of a bound on one side. */
+const largest = 3.4028234663852886e38;
+
 /** value ∘ constant, or with `swapped` constant ∘ value. */
 function withConstant(lift: Lift, operation: Operation, given: Signal, constant: Constant, swapped: boolean): Signal {
   const signal = whole(lift, operation, given);
@@ -89,7 +92,8 @@ function withConstant(lift: Lift, operation: Operation, given: Signal, constant:
     else if (name === 'MUL') unaries.push(['affine', c!, 0]);
     else if (name === 'DIV' && !swapped) unaries.push(['affine', 1 / c!, 0]);
     else if (name === 'DIV') unaries.push(['reciprocal'], ['affine', c!, 0]);
-    else lift.refuse(operation, 'works on a value and a constant', 'convert without it');
+    else if (name === 'MAXIMUM') unaries.push(['clip', c!, largest]);
+    else unaries.push(['clip', -largest, c!]);
     const isOneMinus = name === 'SUB' && swapped && c === 1;
     const chain: Activation[] = isOneMinus ? [['oneMinus']] : unaries;
     return { ...signal, value: chain.reduce((value, activation) => lift.apply(operation, activation, value), x) };

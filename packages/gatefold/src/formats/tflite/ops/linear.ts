@@ -1,7 +1,7 @@
 import { fail, sizeOf } from '@gatefold/runtime';
 import { rowsOf, sequenceOf, whole } from '../coerce.ts';
-import { type Constant, wholesOf } from '../constant.ts';
-import { type Lift, type Operation, proper, type Signal, showDims } from '../lift.ts';
+import { type Constant, isZero, realsOf, wholesOf } from '../constant.ts';
+import { axisOf, type Lift, type Operation, proper, type Signal, showDims } from '../lift.ts';
 import { open } from '../parse.ts';
 import type { Block } from '../weights.ts';
 import type { Handler } from './types.ts';
@@ -27,6 +27,15 @@ const fullyConnected: Handler = (lift, operation) => {
   const [outputs = 0, columns = 0] = kernel.shape;
   if (kernel.shape.length !== 2 || outputs < 1 || columns < 1)
     lift.refuse(operation, `a kernel of shape ${showDims(kernel.shape)}`);
+  const given = lift.input(operation, 0);
+  if (given.kind === 'constant' && isZero(given)) {
+    // The first step of an unrolled layer multiplies the zero state.
+    const bias = lift.optionalConstant(operation, 2);
+    const data = bias ? realsOf(bias) : new Float32Array(outputs);
+    const { name } = bias ?? kernel;
+    lift.set(operation.outputs[0]!, lift.fold(name, [1, outputs], data, 'FLOAT32'));
+    return;
+  }
   const input = lift.signal(operation, 0);
   const { value: x, before, time } = rowsOf(lift, operation, input, columns);
   const name = weightName(kernel, `${lift.nodeName(operation)}/kernel`);
@@ -179,6 +188,45 @@ const pad: Handler = (lift, operation) => {
   lift.set(operation.outputs[0]!, { ...signal, value, shape: signal.shape.with(axis, steps + left + right) });
 };
 
+const reverse: Handler = (lift, operation) => {
+  const signal = whole(lift, operation, lift.signal(operation, 0));
+  const rank = signal.shape.length;
+  const axes = wholesOf(lift.constant(operation, 1), operation.place).map((axis) =>
+    axisOf(axis, rank, operation.place),
+  );
+  const reversed = axes.filter((axis) => signal.shape[axis] !== 1);
+  if (reversed.some((axis) => axis !== signal.time)) lift.refuse(operation, 'reverses something else than steps');
+  const value = reversed.length === 0 ? signal.value : lift.node(operation, 'reverse', { x: signal.value });
+  lift.set(operation.outputs[0]!, { ...signal, value });
+};
+
+const pool: Handler = (lift, operation) => {
+  const { options, name } = operation;
+  const signal = whole(lift, operation, lift.signal(operation, 0));
+  if (signal.shape.length !== 4) lift.refuse(operation, `pools ${showDims(signal.shape)}`);
+  const at = stepsDim(signal, [1, Number(options.filterHeight)]);
+  const [across, along] = at === 1 ? (['W', 'H'] as const) : (['H', 'W'] as const);
+  const filter = { W: Number(options.filterWidth), H: Number(options.filterHeight) };
+  const [size, stride] = [filter[along], Number(options[`stride${along}`])];
+  const steps = signal.shape[at]!;
+  if (filter[across] !== 1 || signal.shape[at === 1 ? 2 : 1] !== 1) lift.refuse(operation, 'works on images');
+  if (steps === open) lift.refuse(operation, 'pools an open number of steps');
+  if (stride < 1 || size < 1) fail('MODEL_INVALID', 'a window must be positive', { place: operation.place });
+  const count = options.padding === 0 ? Math.ceil(steps / stride) : Math.floor((steps - size) / stride) + 1;
+  const padding = Math.max(0, options.padding === 0 ? (count - 1) * stride + size - steps : 0);
+  const left = Math.floor(padding / 2);
+  const x = sequenceOf(lift, operation, signal, { steps: at, features: 3 });
+  const how = name === 'MAX_POOL_2D' ? 'max' : 'mean';
+  const attributes = { function: how, size, stride, padding: [left, padding - left] };
+  const value = lift.apply(operation, lift.fused(operation), lift.node(operation, 'pool', { x }, attributes));
+  lift.set(operation.outputs[0]!, {
+    kind: 'signal',
+    value,
+    shape: signal.shape.with(at, count),
+    time: count === 1 ? -1 : at,
+  });
+};
+
 export const linearHandlers: Readonly<Record<string, Handler>> = {
   FULLY_CONNECTED: fullyConnected,
   SOFTMAX: softmax,
@@ -190,4 +238,7 @@ export const linearHandlers: Readonly<Record<string, Handler>> = {
   SUM: reduce,
   REDUCE_MAX: reduce,
   PAD: pad,
+  REVERSE_V2: reverse,
+  MAX_POOL_2D: pool,
+  AVERAGE_POOL_2D: pool,
 };

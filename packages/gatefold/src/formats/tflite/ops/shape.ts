@@ -3,6 +3,7 @@ import { reshaped, sequenceOf, whole } from '../coerce.ts';
 import { type Constant, wholesOf } from '../constant.ts';
 import { axisOf, type Lift, type Lifted, type Operation, type Pieces, proper, type Signal, showDims } from '../lift.ts';
 import { open } from '../parse.ts';
+import { stepsOf } from '../pieces.ts';
 import { checkRanges, type Slicing, slicings, takenIndex, transposedIndex } from '../ranges.ts';
 import type { Handler } from './types.ts';
 
@@ -76,6 +77,8 @@ const slice: Handler = (lift, operation) => {
   const parts = slicings(lift, operation, given.shape)!;
   const from = withSteps(lift, operation, given, parts);
   operation.outputs.forEach((output, i) => {
+    // Converters leave empty rests behind, which nothing uses.
+    if (parts[i]?.shape.includes(0)) return;
     const part = parts[i] ?? fail('MODEL_INVALID', 'it has too many outputs', { place: operation.place });
     lift.set(output, sliced(lift, operation, from, part));
   });
@@ -191,7 +194,16 @@ export function allSteps(parts: readonly Lifted[]): { value: string; backward: b
 
 const join: Handler = (lift, operation) => {
   const pack = operation.name === 'PACK';
-  const given = operation.inputs.map((_, i) => lift.input(operation, i));
+  const inputs = operation.inputs.map((_, i) => lift.input(operation, i));
+  // Along the features steps are meant, where parts of states are packed otherwise.
+  const wide =
+    !pack &&
+    inputs.some(
+      ({ shape }) => axisOf(Number(operation.options.axis), shape.length, operation.place) === shape.length - 1,
+    );
+  const given = inputs.map((part) =>
+    wide && part.kind === 'pieces' ? (stepsOf(lift, operation, part) ?? part) : part,
+  );
   const rank = given[0] ? given[0].shape.length + (pack ? 1 : 0) : 0;
   const axis = axisOf(Number(operation.options.axis), rank, operation.place);
   const parts = pack ? given.map((part): Lifted => ({ ...part, shape: part.shape.toSpliced(axis, 0, 1) })) : given;
