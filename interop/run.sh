@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-sh interop/setup.sh keras2 keras3
+sh interop/setup.sh keras2 keras3 litert
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
@@ -37,4 +37,4 @@ else
   echo "GATEFOLD_CORPUS is not set: only the models of this repository are compared" >&2
 fi
 
-GATEFOLD_INTEROP=$out npx vitest run --config vitest.interop.config.ts
+GATEFOLD_INTEROP=$out GATEFOLD_LITERT=interop/.venv-litert/bin/python npx vitest run --config vitest.interop.config.ts

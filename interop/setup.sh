@@ -1,7 +1,8 @@
 #!/bin/sh
-# Create the two virtual environments of the interop tests:
+# Create the virtual environments of the interop tests:
 #   interop/.venv-keras2  Keras 2.15 on TensorFlow (CPU)
 #   interop/.venv-keras3  Keras 3 on PyTorch (CPU)
+#   interop/.venv-litert  the TensorFlow Lite interpreter
 # Safe to repeat: an environment that already fits its requirements is kept.
 #   PYTHON=python3.11 interop/setup.sh [keras2] [keras3]
 set -eu

@@ -13,7 +13,7 @@ const settings = [
   { bits: 4, mixed: [{ target: 'U/candidate', bits: 8 }] },
 ];
 
-/** Small valid files: Keras fixtures, and containers of every encoding made from one of them. */
+/** Small valid files: Keras fixtures, and containers of every encoding made from one of them, TensorFlow Lite fixtures. */
 export async function fuzzSeeds(reader) {
   const folder = at('fixtures/keras/');
   const keras = readdirSync(folder)
@@ -37,5 +37,10 @@ export async function fuzzSeeds(reader) {
       bytes: writeGatefold(quantize(model, chosen).model),
     });
   }
-  return reader === 'keras' ? keras : reader === 'gatefold' ? containers : [...containers, ...keras];
+  const lite = readdirSync(at('fixtures/tflite/'))
+    .filter((name) => name.endsWith('.tflite'))
+    .map((name) => ({ name, bytes: new Uint8Array(readFileSync(at(`fixtures/tflite/${name}`))) }))
+    .filter(({ bytes }) => bytes.length < 60_000);
+  const seeds = { gatefold: containers, keras, tflite: lite };
+  return reader === 'all' ? Object.values(seeds).flat() : seeds[reader];
 }

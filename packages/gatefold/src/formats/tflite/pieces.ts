@@ -25,3 +25,14 @@ export function stepsOf(lift: Lift, operation: Operation, pieces: Pieces): Signa
   const value = lift.node(operation, 'reshape', { x }, { shape: [count, width], time: true });
   return { kind: 'signal', value, shape, time };
 }
+
+/** Pieces that are one value in full are that value. */
+export function simplified(lift: Lift, pieces: Pieces): Pieces | Signal {
+  const { shape, sources, source, index } = pieces;
+  const value = sources[source[0]!]!;
+  const isValue =
+    !lift.isState(value) &&
+    index.every((from, at) => from === at && sources[source[at]!] === value) &&
+    lift.builder.type(value).shape.join() === String(index.length);
+  return isValue ? { kind: 'signal', value, shape, time: -1 } : pieces;
+}

@@ -3,7 +3,7 @@ import { reshaped, sequenceOf, whole } from '../coerce.ts';
 import { type Constant, wholesOf } from '../constant.ts';
 import { axisOf, type Lift, type Lifted, type Operation, type Pieces, proper, type Signal, showDims } from '../lift.ts';
 import { open } from '../parse.ts';
-import { stepsOf } from '../pieces.ts';
+import { simplified, stepsOf } from '../pieces.ts';
 import { checkRanges, type Slicing, slicings, takenIndex, transposedIndex } from '../ranges.ts';
 import type { Handler } from './types.ts';
 
@@ -27,7 +27,8 @@ function sliced(lift: Lift, operation: Operation, from: Lifted, slicing: Slicing
   const { ranges, shape } = slicing;
   if (from.kind !== 'signal') {
     lift.charge(sizeOf(shape), operation.place);
-    return taken(lift, from, shape, takenIndex(from.shape, slicing));
+    const part = taken(lift, from, shape, takenIndex(from.shape, slicing));
+    return part.kind === 'pieces' ? simplified(lift, part) : part;
   }
   const cut = ranges.flatMap(({ count, step }, i) => (count !== from.shape[i]! || step < 0 ? [i] : []));
   if (cut.length === 0) return reshaped(lift, operation, from, shape);

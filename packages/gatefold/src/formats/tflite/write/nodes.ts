@@ -33,7 +33,8 @@ const embedding: NodeWriter = (emitter, node) => {
   const { shape: outer, signature } = emitter.shapeOf(node.outputs.y!);
   if (builder.shapeOf(ids).length === outer.length) {
     const flat = builder.tensor({ name: `${node.name}/ids`, shape: outer.slice(0, -1), type: 'INT32' });
-    builder.operator('SQUEEZE', [ids], [flat], {});
+    const dims = (signature ?? outer).slice(0, -1);
+    builder.operator('RESHAPE', [ids, builder.ints(`${node.name}/ids shape`, dims)], [flat]);
     ids = flat;
   }
   const rows = emitter.rows(node, 'table');
