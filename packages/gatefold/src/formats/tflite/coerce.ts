@@ -1,6 +1,18 @@
 import { sizeOf } from '@gatefold/runtime';
-import { innerSize, type Lift, type Operation, proper, type Signal, showDims } from './lift.ts';
+import { innerSize, type Lift, proper, showDims } from './lift.ts';
+import type { Operation, Signal } from './lifted.ts';
 import { open } from './parse.ts';
+import { stepsOf } from './pieces.ts';
+
+/** Input `i` of an operation as a computed tensor. @throws MODEL_UNSUPPORTED */
+export function signalOf(lift: Lift, operation: Operation, i: number): Signal {
+  const lifted = lift.input(operation, i);
+  if (lifted.kind === 'signal') return lifted;
+  if (lifted.kind === 'constant') lift.refuse(operation, `input ${i} is constant`);
+  const steps = stepsOf(lift, operation, lifted);
+  if (steps) return steps;
+  return lift.refuse(operation, 'works on parts of states', 'states may only go into and out of recurrent cells');
+}
 
 /** The signal without `step`: that step taken out of its sequence. */
 export function whole(lift: Lift, operation: Operation, signal: Signal): Signal {

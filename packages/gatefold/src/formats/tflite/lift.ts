@@ -1,43 +1,11 @@
 import { type Activation, fail, sizeOf, type Weight } from '@gatefold/runtime';
 import { activationAttribute, type GraphBuilder } from '../graph-builder.ts';
+import { Network } from './cells/network.ts';
 import type { Constant, NumberArray } from './constant.ts';
-import { type Operator, open, type Subgraph, type TensorType } from './parse.ts';
-import { stepsOf } from './pieces.ts';
+import type { BoundState, Lifted, Operation } from './lifted.ts';
+import { open, type Subgraph, type TensorType } from './parse.ts';
 import { fusedActivations } from './schema.ts';
-import type { BoundState } from './states.ts';
 import { type Block, sizeOfBlocks, stack } from './weights.ts';
-
-/**
- * A computed tensor: a value of the graph and how the file's dimensions show it. Batches are one, as in the file.
- * Values without time may be viewed in any shape of their size; those with time keep it in dimension `time`, or hide it
- * (−1) where the file has but one step.
- */
-export interface Signal {
-  readonly kind: 'signal';
-  readonly value: string;
-  readonly shape: readonly number[];
-  readonly time: number;
-  /** One step of the value, where the file took it out: of how many. */
-  readonly step?: { readonly at: number; readonly of: number };
-}
-
-/** A tensor put together from elements of state ports or of values: TensorFlow Lite files pack states so. */
-export interface Pieces {
-  readonly kind: 'pieces';
-  readonly shape: readonly number[];
-  /** Of each element: the port or value it is of, and its place in that. */
-  readonly sources: readonly string[];
-  readonly source: Int32Array;
-  readonly index: Int32Array;
-}
-
-export type Lifted = Constant | Signal | Pieces;
-
-/** An operator, or what several were recognised to be; `name` then is the layer's. */
-export interface Operation extends Operator {
-  /** Gate matrices and the like of a recognised cell. */
-  readonly cell?: unknown;
-}
 
 /** Lifts the operators of one subgraph into nodes of a graph, tensor by tensor. */
 export class Lift {
@@ -48,6 +16,7 @@ export class Lift {
   readonly bound: BoundState[] = [];
   private readonly stateNames = new Set<string>();
   private budget: number;
+  private made: Network | undefined;
 
   constructor(builder: GraphBuilder, graph: Subgraph, bytes: number) {
     this.builder = builder;
@@ -59,6 +28,12 @@ export class Lift {
   charge(count: number, place: string): void {
     this.budget -= count;
     if (!(this.budget >= 0)) fail('FILE_TOO_LARGE', 'the tensors grow beyond what the file holds', { place });
+  }
+
+  /** The file's operators by their tensors. */
+  get network(): Network {
+    this.made ??= new Network(this.graph, this.graph.operators);
+    return this.made;
   }
 
   /** An input whose elements are states of cells. */
@@ -110,16 +85,6 @@ export class Lift {
 
   optionalConstant(operation: Operation, i: number): Constant | undefined {
     return (operation.inputs[i] ?? -1) === -1 ? undefined : this.constant(operation, i);
-  }
-
-  signal(operation: Operation, i: number): Signal {
-    const lifted = this.input(operation, i);
-    const steps = lifted.kind === 'pieces' ? stepsOf(this, operation, lifted) : undefined;
-    if (steps) return steps;
-    if (lifted.kind === 'pieces')
-      this.refuse(operation, 'works on parts of states', 'states may only go into and out of recurrent cells');
-    if (lifted.kind === 'constant') this.refuse(operation, `input ${i} is constant`);
-    return lifted;
   }
 
   nameOf(tensor: number): string {

@@ -1,4 +1,5 @@
-import type { Lift, Operation, Pieces, Signal } from './lift.ts';
+import type { Lift } from './lift.ts';
+import type { Operation, Pieces, Signal } from './lifted.ts';
 
 /**
  * Pieces that are whole vectors of one width, one after the other: a sequence with a step for each. That is how the

@@ -1,5 +1,6 @@
 import { type Dim, fail, type Port, sizeOf } from '@gatefold/runtime';
-import type { Lift, Pieces, Signal } from './lift.ts';
+import type { Lift } from './lift.ts';
+import type { Pieces, Signal } from './lifted.ts';
 import { open, type Subgraph, type Tensor } from './parse.ts';
 
 /** A port of the graph for an input tensor, and the tensor as the graph shows it. */

@@ -1,6 +1,7 @@
 import { fail, sizeOf } from '@gatefold/runtime';
 import { wholesOf } from './constant.ts';
-import { axisOf, type Lift, type Operation } from './lift.ts';
+import { axisOf, type Lift } from './lift.ts';
+import type { Operation } from './lifted.ts';
 
 /** What of one dimension is taken: `count` elements from `from` on, `step` apart. */
 export interface Range {

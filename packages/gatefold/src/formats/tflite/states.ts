@@ -1,16 +1,9 @@
 import { rootOf } from './cells/fold.ts';
 import { Network } from './cells/network.ts';
 import type { Chain } from './cells/types.ts';
-import type { Lift, Lifted, Operation, Pieces } from './lift.ts';
+import type { Lift } from './lift.ts';
+import type { Lifted, Operation, Pieces } from './lifted.ts';
 import type { Subgraph } from './parse.ts';
-
-/** A state of a recurrent node that the file hands in from outside. */
-export interface BoundState {
-  /** The elements of the input that it starts from. */
-  readonly pieces: Pieces;
-  /** The values that hold it after the last step. */
-  readonly values: readonly string[];
-}
 
 /** Inputs of the graph that do nothing but give recognised cells their states. */
 export function stateInputs(graph: Subgraph, operations: readonly Operation[]): number[] {
@@ -18,7 +11,8 @@ export function stateInputs(graph: Subgraph, operations: readonly Operation[]): 
   const roots = operations.flatMap(({ cell, inputs }) =>
     cell ? inputs.slice((cell as Chain).steps.length).map((tensor) => rootOf(network, tensor)) : [],
   );
-  return graph.inputs.filter((input) => roots.includes(input));
+  const known = new Set(roots);
+  return graph.inputs.filter((input) => known.has(input));
 }
 
 /** Whether a layer of the graph takes one step a call and keeps its state in the file's variables. */

@@ -1,4 +1,4 @@
-import type { Operation } from '../lift.ts';
+import type { Operation } from '../lifted.ts';
 import type { Subgraph } from '../parse.ts';
 import { gruAt, rnnAt } from './gru.ts';
 import { lstmAt } from './lstm.ts';
@@ -53,7 +53,8 @@ export function foldCells(graph: Subgraph, operations: readonly Operation[]): Op
     const step = lstmAt(network, operation, rank) ?? gruAt(network, operation, rank) ?? rnnAt(network, operation);
     if (step) steps.push(step);
   }
-  const chains = chained(steps).filter((chain) => isClosed(network, graph, chain));
+  const outputs = new Set(graph.outputs);
+  const chains = chained(steps).filter((chain) => isClosed(network, outputs, chain));
   if (chains.length === 0) return [...operations];
   const gone = new Set(chains.flatMap(({ steps: list }) => list.flatMap(({ used }) => used)));
   return [...operations.filter((operation) => !gone.has(operation)), ...chains.map(asOperation)];
@@ -84,13 +85,11 @@ function chained(steps: readonly Step[]): Chain[] {
 }
 
 /** Whether nothing outside uses what the cell computes on its way. */
-function isClosed(network: Network, graph: Subgraph, { steps }: Chain): boolean {
+function isClosed(network: Network, outputs: ReadonlySet<number>, { steps }: Chain): boolean {
   const own = new Set(steps.flatMap(({ used }) => used));
   const shown = new Set([...steps.map(({ results }) => results.h!), ...Object.values(steps.at(-1)!.results)]);
   const hidden = [...own].flatMap(({ outputs }) => outputs).filter((tensor) => !shown.has(tensor));
-  return hidden.every(
-    (tensor) => !graph.outputs.includes(tensor) && network.usersOf(tensor).every((user) => own.has(user)),
-  );
+  return hidden.every((tensor) => !outputs.has(tensor) && network.usersOf(tensor).every((user) => own.has(user)));
 }
 
 function asOperation(chain: Chain): Operation {

@@ -1,4 +1,4 @@
-import type { Operation } from '../lift.ts';
+import type { Operation } from '../lifted.ts';
 import type { Subgraph } from '../parse.ts';
 import { Network } from './network.ts';
 

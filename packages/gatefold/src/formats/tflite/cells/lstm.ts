@@ -1,4 +1,4 @@
-import type { Operation } from '../lift.ts';
+import type { Operation } from '../lifted.ts';
 import { type Network, type Sum, squashOf, sumOf, type Term, weightsKey } from './network.ts';
 import type { Step } from './types.ts';
 

@@ -1,6 +1,6 @@
 import type { Activation } from '@gatefold/runtime';
 import { type Constant, constantOf, realsOf } from '../constant.ts';
-import type { Operation } from '../lift.ts';
+import type { Operation } from '../lifted.ts';
 import type { Subgraph, Tensor } from '../parse.ts';
 import type { Block } from '../weights.ts';
 

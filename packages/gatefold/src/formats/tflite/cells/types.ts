@@ -1,5 +1,5 @@
 import type { Activation } from '@gatefold/runtime';
-import type { Operation } from '../lift.ts';
+import type { Operation } from '../lifted.ts';
 import type { Sum, Term } from './network.ts';
 
 /** One step of a recurrent cell, recognised in a graph of plain operators. */

@@ -1,10 +1,11 @@
 import { activationAttribute } from '../../graph-builder.ts';
-import { biasOf, blockOf, Network } from '../cells/network.ts';
+import { biasOf, blockOf, type Network } from '../cells/network.ts';
 import type { Chain, Step } from '../cells/types.ts';
-import { sequenceOf, whole } from '../coerce.ts';
+import { sequenceOf, signalOf, whole } from '../coerce.ts';
 import { isZero } from '../constant.ts';
-import type { Lift, Lifted, Operation } from '../lift.ts';
+import type { Lift } from '../lift.ts';
 import { innerSize } from '../lift.ts';
+import type { Lifted, Operation } from '../lifted.ts';
 import { allSteps } from './shape.ts';
 import type { Handler } from './types.ts';
 
@@ -54,7 +55,7 @@ const cell: Handler = (lift, operation) => {
   const inputs = operation.inputs.map((_, i) => lift.input(operation, i));
   const { x, backward } = sequence(lift, operation, inputs.slice(0, steps.length));
   const name = lift.nodeName(operation);
-  const network = new Network(lift.graph, lift.graph.operators);
+  const { network } = lift;
   const weights = weightsOf(lift, network, first, name);
   const units = lift.builder.weights[weights.U!]!.shape[1]!;
   const given: Record<string, string> = { x };
@@ -88,7 +89,7 @@ const cell: Handler = (lift, operation) => {
 };
 
 const layerNorm: Handler = (lift, operation) => {
-  const signal = whole(lift, operation, lift.signal(operation, 0));
+  const signal = whole(lift, operation, signalOf(lift, operation, 0));
   const attributes = { kind: 'layer', epsilon: Number(operation.options.epsilon) };
   const value = lift.node(operation, 'normalization', { x: signal.value }, attributes);
   lift.set(operation.outputs[0]!, { ...signal, value });

@@ -1,7 +1,8 @@
 import { type Activation, sizeOf } from '@gatefold/runtime';
-import { joined, sequenceOf, whole } from '../coerce.ts';
+import { joined, sequenceOf, signalOf, whole } from '../coerce.ts';
 import { type Constant, realsOf } from '../constant.ts';
-import { type Lift, type Operation, proper, type Signal, showDims } from '../lift.ts';
+import { type Lift, proper, showDims } from '../lift.ts';
+import type { Operation, Signal } from '../lifted.ts';
 import type { Handler } from './types.ts';
 
 const unaryFunctions: Readonly<Record<string, Activation>> = {
@@ -29,7 +30,7 @@ export function unaryFunction({ name, options }: Operation): Activation | undefi
 }
 
 const unary: Handler = (lift, operation) => {
-  const signal = whole(lift, operation, lift.signal(operation, 0));
+  const signal = whole(lift, operation, signalOf(lift, operation, 0));
   const value = lift.apply(operation, unaryFunction(operation)!, signal.value);
   lift.set(operation.outputs[0]!, { ...signal, value });
 };
@@ -170,10 +171,10 @@ const binary: Handler = (lift, operation) => {
   }
   const made =
     a.kind === 'constant'
-      ? withConstant(lift, operation, lift.signal(operation, 1), a, true)
+      ? withConstant(lift, operation, signalOf(lift, operation, 1), a, true)
       : b.kind === 'constant'
-        ? withConstant(lift, operation, lift.signal(operation, 0), b, false)
-        : together(lift, operation, lift.signal(operation, 0), lift.signal(operation, 1));
+        ? withConstant(lift, operation, signalOf(lift, operation, 0), b, false)
+        : together(lift, operation, signalOf(lift, operation, 0), signalOf(lift, operation, 1));
   lift.set(output!, { ...made, value: lift.apply(operation, lift.fused(operation), made.value) });
 };
 

@@ -1,7 +1,8 @@
 import { fail, sizeOf } from '@gatefold/runtime';
-import { rowsOf, sequenceOf, whole } from '../coerce.ts';
+import { rowsOf, sequenceOf, signalOf, whole } from '../coerce.ts';
 import { type Constant, isZero, realsOf, wholesOf } from '../constant.ts';
-import { axisOf, type Lift, type Operation, proper, type Signal, showDims } from '../lift.ts';
+import { axisOf, type Lift, proper, showDims } from '../lift.ts';
+import type { Operation, Signal } from '../lifted.ts';
 import { open } from '../parse.ts';
 import type { Block } from '../weights.ts';
 import type { Handler } from './types.ts';
@@ -36,7 +37,7 @@ const fullyConnected: Handler = (lift, operation) => {
     lift.set(operation.outputs[0]!, lift.fold(name, [1, outputs], data, 'FLOAT32'));
     return;
   }
-  const input = lift.signal(operation, 0);
+  const input = signalOf(lift, operation, 0);
   const { value: x, before, time } = rowsOf(lift, operation, input, columns);
   const name = weightName(kernel, `${lift.nodeName(operation)}/kernel`);
   const weights = { kernel: lift.weight(name, [{ constant: kernel }]), ...bias(lift, operation, 2, outputs) };
@@ -50,7 +51,7 @@ const fullyConnected: Handler = (lift, operation) => {
 
 const softmax: Handler = (lift, operation) => {
   if (operation.options.beta !== 1) lift.refuse(operation, `beta ${operation.options.beta}`, 'use beta 1');
-  const signal = whole(lift, operation, lift.signal(operation, 0));
+  const signal = whole(lift, operation, signalOf(lift, operation, 0));
   const { value: x } = rowsOf(lift, operation, signal, signal.shape.at(-1)!);
   lift.set(operation.outputs[0]!, { ...signal, value: lift.node(operation, 'softmax', { x }) });
 };
@@ -63,7 +64,7 @@ function stepsDim(signal: Signal, kernel: readonly number[]): 1 | 2 {
 
 const convolution: Handler = (lift, operation) => {
   const { options, name } = operation;
-  const signal = whole(lift, operation, lift.signal(operation, 0));
+  const signal = whole(lift, operation, signalOf(lift, operation, 0));
   const kernel = lift.constant(operation, 1);
   if (kernel.shape.length !== 4 || signal.shape.length !== 4)
     lift.refuse(operation, `a kernel of shape ${showDims(kernel.shape)}`);
@@ -151,7 +152,7 @@ const lookup: Handler = (lift, operation) => {
 
 /** Over steps or over features of what has steps. */
 const reduce: Handler = (lift, operation) => {
-  const signal = whole(lift, operation, lift.signal(operation, 0));
+  const signal = whole(lift, operation, signalOf(lift, operation, 0));
   const rank = signal.shape.length;
   const axes = wholesOf(lift.constant(operation, 1), operation.place).map((axis) => (axis < 0 ? axis + rank : axis));
   const keep = operation.options.keepDims === true;
@@ -172,7 +173,7 @@ const reduce: Handler = (lift, operation) => {
 };
 
 const pad: Handler = (lift, operation) => {
-  const signal = whole(lift, operation, lift.signal(operation, 0));
+  const signal = whole(lift, operation, signalOf(lift, operation, 0));
   const amounts = wholesOf(lift.constant(operation, 1), operation.place);
   const padded = signal.shape.flatMap((_, i) => (amounts[2 * i] || amounts[2 * i + 1] ? [i] : []));
   const [axis] = padded;
@@ -189,7 +190,7 @@ const pad: Handler = (lift, operation) => {
 };
 
 const reverse: Handler = (lift, operation) => {
-  const signal = whole(lift, operation, lift.signal(operation, 0));
+  const signal = whole(lift, operation, signalOf(lift, operation, 0));
   const rank = signal.shape.length;
   const axes = wholesOf(lift.constant(operation, 1), operation.place).map((axis) =>
     axisOf(axis, rank, operation.place),
@@ -202,7 +203,7 @@ const reverse: Handler = (lift, operation) => {
 
 const pool: Handler = (lift, operation) => {
   const { options, name } = operation;
-  const signal = whole(lift, operation, lift.signal(operation, 0));
+  const signal = whole(lift, operation, signalOf(lift, operation, 0));
   if (signal.shape.length !== 4) lift.refuse(operation, `pools ${showDims(signal.shape)}`);
   const at = stepsDim(signal, [1, Number(options.filterHeight)]);
   const [across, along] = at === 1 ? (['W', 'H'] as const) : (['H', 'W'] as const);

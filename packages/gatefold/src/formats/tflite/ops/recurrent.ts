@@ -1,8 +1,9 @@
 import { type Activation, fail, sizeOf } from '@gatefold/runtime';
 import { activationAttribute } from '../../graph-builder.ts';
-import { sequenceOf } from '../coerce.ts';
+import { sequenceOf, signalOf } from '../coerce.ts';
 import { isZero } from '../constant.ts';
-import type { Lift, Operation } from '../lift.ts';
+import type { Lift } from '../lift.ts';
+import type { Operation } from '../lifted.ts';
 import { open } from '../parse.ts';
 import type { Block } from '../weights.ts';
 import type { Handler } from './types.ts';
@@ -28,7 +29,7 @@ function checkVariable(lift: Lift, operation: Operation, i: number): void {
 
 /** [batch, time, features], or with time first; the dimensions of both. */
 function sequenceInput(lift: Lift, operation: Operation) {
-  const signal = lift.signal(operation, 0);
+  const signal = signalOf(lift, operation, 0);
   if (signal.shape.length !== 3)
     lift.refuse(operation, `takes a tensor of three dimensions, not ${signal.shape.length}`);
   const steps = operation.options.timeMajor ? 0 : 1;

@@ -1,7 +1,8 @@
 import { fail, sizeOf } from '@gatefold/runtime';
 import { reshaped, sequenceOf, whole } from '../coerce.ts';
 import { type Constant, wholesOf } from '../constant.ts';
-import { axisOf, type Lift, type Lifted, type Operation, type Pieces, proper, type Signal, showDims } from '../lift.ts';
+import { axisOf, type Lift, proper, showDims } from '../lift.ts';
+import type { Lifted, Operation, Pieces, Signal } from '../lifted.ts';
 import { open } from '../parse.ts';
 import { simplified, stepsOf } from '../pieces.ts';
 import { checkRanges, type Slicing, slicings, takenIndex, transposedIndex } from '../ranges.ts';
