@@ -45,6 +45,9 @@ CASES = {
                                L.GlobalAveragePooling1D(), L.Dense(2)]), None),
     "conv-same": (lambda: ((8, 4), [L.Conv1D(8, 3, padding="same"), L.MaxPooling1D(2), L.LSTM(5),
                                     L.Dense(2)]), None),
+    # The converter makes loops of these.
+    "gru": (lambda: ((5, 4), [L.GRU(6, return_sequences=True), L.GRU(5), L.Dense(2)]), None),
+    "rnn": (lambda: ((5, 4), [L.SimpleRNN(6), L.Dense(2)]), None),
     "lstm-unrolled": (lambda: ((4, 4), [L.LSTM(6, unroll=True, return_sequences=True),
                                         L.LSTM(5, unroll=True), L.Dense(2)]), None),
     "gru-unrolled": (lambda: ((4, 4), [L.GRU(6, unroll=True, return_sequences=True), L.Dense(2)]), None),

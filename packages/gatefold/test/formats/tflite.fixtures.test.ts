@@ -22,6 +22,8 @@ const structures: Readonly<Record<string, string>> = {
   stack: 'lstm lstm last dense unary dense softmax',
   'stack-dynamic': 'lstm lstm last dense unary dense softmax',
   'stack-int8': 'lstm lstm last dense unary dense softmax',
+  gru: 'gru gru last dense',
+  rnn: 'rnn last dense',
   embedding: 'embedding lstm dense',
   conv: 'conv1d unary lstm reduceTime dense',
   'conv-same': 'conv1d pool lstm last dense',

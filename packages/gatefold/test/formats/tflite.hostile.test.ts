@@ -45,7 +45,7 @@ function forge({ version = 3, codes = [14], tensors, operators, graphs = 1 }: Pa
 const cases: readonly (readonly [string, Parts, string, RegExp])[] = [
   ['another schema', { version: 4 }, 'FILE_VERSION', /4/],
   ['no graph', { graphs: 0 }, 'MODEL_INVALID', /no graph/],
-  ['several graphs', { graphs: 2 }, 'MODEL_UNSUPPORTED', /unroll=True/],
+  ['several graphs', { graphs: 2 }, 'MODEL_UNSUPPORTED', /one signature/],
   ['an unknown operator', { codes: [55] }, 'MODEL_UNSUPPORTED', /MAXIMUM|input 1/],
   ['an operator without meaning', { codes: [56] }, 'MODEL_UNSUPPORTED', /ARG_MAX/],
   ['an operator that is not in the schema', { codes: [9999] }, 'MODEL_UNSUPPORTED', /operator 9999/],

@@ -2,7 +2,7 @@ import { sizeOf } from '@gatefold/runtime';
 import { innerSize, type Lift, proper, showDims } from './lift.ts';
 import type { Operation, Signal } from './lifted.ts';
 import { open } from './parse.ts';
-import { stepsOf } from './pieces.ts';
+import { stepsOf, whole } from './pieces.ts';
 
 /** Input `i` of an operation as a computed tensor. @throws MODEL_UNSUPPORTED */
 export function signalOf(lift: Lift, operation: Operation, i: number): Signal {
@@ -12,16 +12,6 @@ export function signalOf(lift: Lift, operation: Operation, i: number): Signal {
   const steps = stepsOf(lift, operation, lifted);
   if (steps) return steps;
   return lift.refuse(operation, 'works on parts of states', 'states may only go into and out of recurrent cells');
-}
-
-/** The signal without `step`: that step taken out of its sequence. */
-export function whole(lift: Lift, operation: Operation, signal: Signal): Signal {
-  if (!signal.step) return signal;
-  const { at, of } = signal.step;
-  let x = signal.value;
-  if (at !== of - 1) x = lift.node(operation, 'pad', { x }, { left: -at, right: at + 1 - of });
-  const value = lift.node(operation, 'last', { x });
-  return { kind: 'signal', value, shape: signal.shape, time: -1 };
 }
 
 /** A value without time: one hidden step taken out. */

@@ -1,13 +1,14 @@
-import { fail, type Model, type OutputPort, sizeOf, validate } from '@gatefold/runtime';
+import { crc32, fail, type Model, type OutputPort, sizeOf, validate } from '@gatefold/runtime';
 import { GraphBuilder } from '../graph-builder.ts';
 import { foldCells, ordered } from './cells/fold.ts';
 import { foldLayerNorms } from './cells/layer-norm.ts';
-import { whole } from './coerce.ts';
 import { constantOf } from './constant.ts';
 import { Lift } from './lift.ts';
 import type { Operation, Signal } from './lifted.ts';
+import { withoutLoops } from './loops.ts';
 import { handlers } from './ops/index.ts';
 import { parseTflite, type Subgraph, type Tensor } from './parse.ts';
+import { whole } from './pieces.ts';
 import { inputPort, statePieces } from './ports.ts';
 import { keepsState, pairStates, stateInputs } from './states.ts';
 
@@ -24,18 +25,9 @@ export function isTflite(bytes: Uint8Array): boolean {
  */
 export async function readTflite(bytes: Uint8Array, { name }: { readonly name?: string } = {}): Promise<Model> {
   const file = parseTflite(bytes);
-  const [graph, ...others] = file.graphs;
-  if (!graph) return fail('MODEL_INVALID', 'the file holds no graph');
-  if (others.length > 0) {
-    fail('MODEL_UNSUPPORTED', 'the file holds several graphs', {
-      place: others
-        .map((other, i) => other.name || `subgraphs[${i + 1}]`)
-        .join(', ')
-        .slice(0, 200),
-      hint: 'loops and conditions in graphs of their own are not read: convert with unroll=True, or with fixed batch size so that recurrent layers are fused',
-    });
-  }
-  checkUsed(graph);
+  if (file.graphs.length === 0) return fail('MODEL_INVALID', 'the file holds no graph');
+  checkUsed(file.graphs);
+  const graph = withoutLoops(file.graphs);
   const operations = ordered(graph, foldCells(graph, foldLayerNorms(graph, graph.operators)));
   const states = stateInputs(graph, operations);
   const first = build(graph, operations, states, bytes.length, name);
@@ -45,17 +37,30 @@ export async function readTflite(bytes: Uint8Array, { name }: { readonly name?: 
   return build(graph, operations, rest, bytes.length, name).model;
 }
 
-function checkUsed(graph: Subgraph): void {
-  const used = new Set([...graph.operators.flatMap(({ inputs }) => inputs), ...graph.outputs]);
-  const unused = graph.tensors.filter(({ index, data }) => data && !used.has(index));
-  if (unused.length > 0) {
-    fail('FILE_UNUSED', 'the file holds tensors that no operator uses', {
-      place: unused
-        .map((tensor) => tensor.name)
-        .join(', ')
-        .slice(0, 200),
-    });
+/**
+ * Refuses tensors that no operator uses. What a loop was given as a constant the converter leaves behind beside its copy
+ * in the loop's graph: that is nothing lost.
+ */
+function checkUsed(graphs: readonly Subgraph[]): void {
+  const key = (data: Uint8Array) => `${data.length} ${crc32(data)}`;
+  const unused: Tensor[] = [];
+  const known = new Set<string>();
+  for (const { operators, outputs, tensors } of graphs) {
+    const used = new Set([...operators.flatMap(({ inputs }) => inputs), ...outputs]);
+    for (const tensor of tensors) {
+      if (!tensor.data) continue;
+      if (used.has(tensor.index)) known.add(key(tensor.data));
+      else unused.push(tensor);
+    }
   }
+  const lost = unused.filter(({ data }) => graphs.length === 1 || !known.has(key(data!)));
+  if (lost.length === 0) return;
+  fail('FILE_UNUSED', 'the file holds tensors that no operator uses', {
+    place: lost
+      .map(({ name }) => name)
+      .join(', ')
+      .slice(0, 200),
+  });
 }
 
 interface Built {

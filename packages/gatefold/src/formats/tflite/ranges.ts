@@ -113,9 +113,10 @@ export function slicings(lift: Lift, operation: Operation, shape: readonly numbe
   }
 }
 
-/** Refuses ranges outside their dimensions, and empty ones. */
-export function checkRanges(operation: Operation, shape: readonly number[], { ranges }: Slicing): void {
+/** Refuses ranges outside their dimensions; with `full` also empty ones. */
+export function checkRanges(operation: Operation, shape: readonly number[], { ranges }: Slicing, full: boolean): void {
   const fits = ranges.every(({ from, step, count }, i) => {
+    if (count === 0 && !full) return from >= 0 && from <= shape[i]!;
     const to = from + step * (count - 1);
     return Number.isInteger(count) && count > 0 && Math.min(from, to) >= 0 && Math.max(from, to) < shape[i]!;
   });

@@ -1,11 +1,12 @@
 import { activationAttribute } from '../../graph-builder.ts';
 import { biasOf, blockOf, type Network } from '../cells/network.ts';
 import type { Chain, Step } from '../cells/types.ts';
-import { sequenceOf, signalOf, whole } from '../coerce.ts';
+import { sequenceOf, signalOf } from '../coerce.ts';
 import { isZero } from '../constant.ts';
 import type { Lift } from '../lift.ts';
 import { innerSize } from '../lift.ts';
 import type { Lifted, Operation } from '../lifted.ts';
+import { whole } from '../pieces.ts';
 import { allSteps } from './shape.ts';
 import type { Handler } from './types.ts';
 

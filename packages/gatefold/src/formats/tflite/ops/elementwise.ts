@@ -1,8 +1,9 @@
 import { type Activation, sizeOf } from '@gatefold/runtime';
-import { joined, sequenceOf, signalOf, whole } from '../coerce.ts';
+import { joined, sequenceOf, signalOf } from '../coerce.ts';
 import { type Constant, realsOf } from '../constant.ts';
 import { type Lift, proper, showDims } from '../lift.ts';
 import type { Operation, Signal } from '../lifted.ts';
+import { whole } from '../pieces.ts';
 import type { Handler } from './types.ts';
 
 const unaryFunctions: Readonly<Record<string, Activation>> = {

@@ -1,10 +1,12 @@
 import { fail, sizeOf } from '@gatefold/runtime';
-import { rowsOf, sequenceOf, signalOf, whole } from '../coerce.ts';
+import { rowsOf, sequenceOf, signalOf } from '../coerce.ts';
 import { type Constant, isZero, realsOf, wholesOf } from '../constant.ts';
 import { axisOf, type Lift, proper, showDims } from '../lift.ts';
 import type { Operation, Signal } from '../lifted.ts';
 import { open } from '../parse.ts';
+import { whole } from '../pieces.ts';
 import type { Block } from '../weights.ts';
+import { takenAt } from './shape.ts';
 import type { Handler } from './types.ts';
 
 /** Weight names follow the file's tensors, so that what shares a tensor shares the weight. */
@@ -130,6 +132,12 @@ const lookup: Handler = (lift, operation) => {
     const picked = wholesOf(ids, operation.place).map((i) => table.data[i] ?? Number.NaN);
     if (picked.some(Number.isNaN)) fail('MODEL_INVALID', 'an index lies outside', { place: operation.place });
     lift.set(operation.outputs[0]!, lift.fold(table.name, ids.shape, Int32Array.from(picked), 'INT32'));
+    return;
+  }
+  if (gather && table.kind !== 'constant' && ids.kind === 'constant' && ids.data.length === 1) {
+    const axis = axisOf(Number(operation.options.axis), table.shape.length, operation.place);
+    const at = axisOf(wholesOf(ids, operation.place)[0]!, table.shape[axis]!, operation.place);
+    lift.set(operation.outputs[0]!, takenAt(lift, operation, table, axis, at, ids.shape.length === 1));
     return;
   }
   if (

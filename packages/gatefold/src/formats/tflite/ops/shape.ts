@@ -1,10 +1,10 @@
 import { fail, sizeOf } from '@gatefold/runtime';
-import { reshaped, sequenceOf, whole } from '../coerce.ts';
+import { reshaped, sequenceOf } from '../coerce.ts';
 import { type Constant, wholesOf } from '../constant.ts';
 import { axisOf, type Lift, proper, showDims } from '../lift.ts';
 import type { Lifted, Operation, Pieces, Signal } from '../lifted.ts';
 import { open } from '../parse.ts';
-import { simplified, stepsOf } from '../pieces.ts';
+import { constantSource, simplified, stepsOf, whole } from '../pieces.ts';
 import { checkRanges, type Slicing, slicings, takenIndex, transposedIndex } from '../ranges.ts';
 import type { Handler } from './types.ts';
 
@@ -24,7 +24,7 @@ function taken<T extends Constant | Pieces>(lift: Lift, from: T, shape: readonly
 }
 
 function sliced(lift: Lift, operation: Operation, from: Lifted, slicing: Slicing): Lifted {
-  checkRanges(operation, from.shape, slicing);
+  checkRanges(operation, from.shape, slicing, from.kind === 'signal');
   const { ranges, shape } = slicing;
   if (from.kind !== 'signal') {
     lift.charge(sizeOf(shape), operation.place);
@@ -80,11 +80,28 @@ const slice: Handler = (lift, operation) => {
   const from = withSteps(lift, operation, given, parts);
   operation.outputs.forEach((output, i) => {
     // Converters leave empty rests behind, which nothing uses.
-    if (parts[i]?.shape.includes(0)) return;
+    if (from.kind === 'signal' && parts[i]?.shape.includes(0)) return;
     const part = parts[i] ?? fail('MODEL_INVALID', 'it has too many outputs', { place: operation.place });
     lift.set(output, sliced(lift, operation, from, part));
   });
 };
+
+/** One element along an axis, as GATHER with a constant index takes it. */
+export function takenAt(
+  lift: Lift,
+  operation: Operation,
+  given: Lifted,
+  axis: number,
+  at: number,
+  keep: boolean,
+): Lifted {
+  const ranges = given.shape.map((dim, i) =>
+    i === axis ? { from: at, step: 1, count: 1 } : { from: 0, step: 1, count: dim },
+  );
+  const shape = keep ? given.shape.with(axis, 1) : given.shape.toSpliced(axis, 1);
+  const slicing = { ranges, shape };
+  return sliced(lift, operation, withSteps(lift, operation, given, [slicing]), slicing);
+}
 
 function viewed(lift: Lift, operation: Operation, from: Lifted, shape: readonly number[]): Lifted {
   if (from.kind === 'signal') return reshaped(lift, operation, from, shape);
@@ -138,7 +155,7 @@ const transpose: Handler = (lift, operation) => {
 };
 
 /** Shape of `count` tensors joined along `axis`. */
-function joinedPieces(lift: Lift, operation: Operation, parts: readonly Lifted[], axis: number): Lifted {
+function joinedPieces(lift: Lift, operation: Operation, parts: readonly Lifted[], axis: number): Pieces {
   const sources: string[] = [];
   const shape = [...parts[0]!.shape];
   shape[axis] = parts.reduce((sum, part) => sum + part.shape[axis]!, 0);
@@ -150,15 +167,14 @@ function joinedPieces(lift: Lift, operation: Operation, parts: readonly Lifted[]
   let offset = 0;
   for (const part of parts) {
     const base = sources.length;
-    sources.push(
-      ...(part.kind === 'pieces' ? part.sources : [part.kind === 'signal' ? whole(lift, operation, part).value : '']),
-    );
+    const step = part.kind === 'signal' && part.step ? part.step.at * sizeOf(part.shape) : 0;
+    sources.push(...(part.kind === 'pieces' ? part.sources : [part.kind === 'signal' ? part.value : constantSource]));
     const block = part.shape[axis]! * inner;
     const count = sizeOf(part.shape);
     for (let i = 0; i < count; i++) {
       const at = Math.floor(i / block) * shape[axis]! * inner + offset + (i % block);
       source[at] = base + (part.kind === 'pieces' ? part.source[i]! : 0);
-      index[at] = part.kind === 'pieces' ? part.index[i]! : i;
+      index[at] = part.kind === 'pieces' ? part.index[i]! : step + i;
     }
     offset += block;
   }
@@ -166,7 +182,7 @@ function joinedPieces(lift: Lift, operation: Operation, parts: readonly Lifted[]
 }
 
 function joinedConstants(lift: Lift, operation: Operation, parts: readonly Constant[], axis: number): Constant {
-  const pieces = joinedPieces(lift, operation, parts, axis) as Pieces;
+  const pieces = joinedPieces(lift, operation, parts, axis);
   const first = parts[0]!;
   const data = first.data.slice(0, 0);
   const Kind = data.constructor as new (length: number) => Constant['data'];
@@ -209,9 +225,7 @@ const join: Handler = (lift, operation) => {
   const rank = given[0] ? given[0].shape.length + (pack ? 1 : 0) : 0;
   const axis = axisOf(Number(operation.options.axis), rank, operation.place);
   const parts = pack ? given.map((part): Lifted => ({ ...part, shape: part.shape.toSpliced(axis, 0, 1) })) : given;
-  const same = parts.every((part) =>
-    part.shape.every((dim, i) => (i === axis && dim >= 1) || dim === parts[0]!.shape[i]),
-  );
+  const same = parts.every((part) => part.shape.every((dim, i) => i === axis || dim === parts[0]!.shape[i]));
   if (!same || parts.some((part) => part.shape.length !== rank))
     lift.refuse(operation, 'joins tensors that differ in shape');
   const [output] = operation.outputs;
@@ -254,10 +268,10 @@ const join: Handler = (lift, operation) => {
     });
     return;
   }
-  if (parts.some((part) => part.kind !== 'pieces' && !(part.kind === 'signal' && part.time === -1))) {
+  if (parts.some((part) => part.kind === 'signal' && part.time !== -1)) {
     lift.refuse(operation, `joins ${parts.map((part) => showDims(part.shape)).join(', ')} along dimension ${axis}`);
   }
-  lift.set(output!, joinedPieces(lift, operation, parts, axis));
+  lift.set(output!, simplified(lift, joinedPieces(lift, operation, parts, axis)));
 };
 
 const shapeOf: Handler = (lift, operation) => {
