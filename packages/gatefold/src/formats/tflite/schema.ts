@@ -46,8 +46,6 @@ export const tensorTypes = [
 /** Numbers by their place in this list; `SIGN_BIT` has no meaning here. */
 export const fusedActivations = ['NONE', 'RELU', 'RELU_N1_TO_1', 'RELU6', 'TANH'] as const;
 
-export type FusedActivation = (typeof fusedActivations)[number];
-
 type Field = readonly [id: number, kind: 'int' | 'float' | 'bool' | 'byte' | 'ints', otherwise?: number];
 
 const poolFields: Readonly<Record<string, Field>> = {

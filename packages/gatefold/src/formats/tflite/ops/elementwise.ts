@@ -24,7 +24,7 @@ const unaryFunctions: Readonly<Record<string, Activation>> = {
 };
 
 /** The function of an operator that works element by element; undefined for others. */
-export function unaryFunction({ name, options }: Operation): Activation | undefined {
+function unaryFunction({ name, options }: Operation): Activation | undefined {
   if (name === 'LEAKY_RELU') return ['relu', Number(options.alpha)];
   if (name === 'GELU') return [options.approximate ? 'geluTanh' : 'gelu'];
   return Object.hasOwn(unaryFunctions, name) ? unaryFunctions[name] : undefined;
@@ -131,7 +131,9 @@ function withConstant(lift: Lift, operation: Operation, given: Signal, constant:
 /** Two signals of one shape, and a mean and its like that broadcast are refused. */
 function together(lift: Lift, operation: Operation, a: Signal, b: Signal): Signal {
   const [x, y] = [whole(lift, operation, a), whole(lift, operation, b)];
-  const same = sizeOf(x.shape) === sizeOf(y.shape) && x.shape.at(-1) === y.shape.at(-1);
+  const rank = Math.max(x.shape.length, y.shape.length);
+  const padded = (shape: readonly number[]) => [...Array<number>(rank - shape.length).fill(1), ...shape].join();
+  const same = padded(x.shape) === padded(y.shape);
   if (!same) {
     lift.refuse(operation, `combines ${showDims(x.shape)} and ${showDims(y.shape)}`, 'tensors must have one shape');
   }
@@ -153,7 +155,8 @@ function aligned(lift: Lift, operation: Operation, signal: Signal, other: Signal
     if (mine.join() === its.join() || mine.length === 1) return signal.value;
     return lift.node(operation, 'reshape', { x: signal.value }, { shape: [sizeOf(mine)], keepTime: true });
   }
-  if (timed) return signal.time === -1 ? signal.value : signal.value;
+  if (timed)
+    return builder.steps(signal.value) === 1 ? lift.node(operation, 'last', { x: signal.value }) : signal.value;
   const dims = other.time === -1 ? { steps: 0, features: other.shape.length - 1 } : undefined;
   const steps = dims ? 0 : other.time;
   if (signal.shape[steps] === other.shape[steps] && signal.shape.length === other.shape.length) {

@@ -54,8 +54,8 @@ const fullyConnected: Handler = (lift, operation) => {
 const softmax: Handler = (lift, operation) => {
   if (operation.options.beta !== 1) lift.refuse(operation, `beta ${operation.options.beta}`, 'use beta 1');
   const signal = whole(lift, operation, signalOf(lift, operation, 0));
-  const { value: x } = rowsOf(lift, operation, signal, signal.shape.at(-1)!);
-  lift.set(operation.outputs[0]!, { ...signal, value: lift.node(operation, 'softmax', { x }) });
+  const { value: x, time } = rowsOf(lift, operation, signal, signal.shape.at(-1)!);
+  lift.set(operation.outputs[0]!, { ...signal, time, value: lift.node(operation, 'softmax', { x }) });
 };
 
 /** Where the steps and the other image dimension of [batch, height, width, channels] stand. */

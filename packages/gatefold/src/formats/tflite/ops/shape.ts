@@ -52,7 +52,7 @@ function sliced(lift: Lift, operation: Operation, from: Lifted, slicing: Slicing
     const right = size === open ? (start + count === open ? 0 : undefined) : start + count - size;
     if (right === undefined) lift.refuse(operation, 'ends at a fixed step of an open number');
     const value = lift.node(operation, 'pad', { x: from.value }, { left: -start, right });
-    return { ...from, value, shape };
+    return { ...from, value, shape: size === open ? shape.with(axis, open) : shape };
   }
   const signal = whole(lift, operation, from);
   const inner = lift.builder.type(signal.value).shape;

@@ -35,9 +35,6 @@ interface WrittenOperator {
   readonly options: Readonly<Record<string, number | boolean>>;
 }
 
-/** Versions of operators whose first version does not take what is written. */
-export type Versions = Readonly<Record<string, number>>;
-
 /** Collects tensors and operators of the one subgraph of a file. */
 export class TfliteBuilder {
   private readonly tensors: WrittenTensor[] = [];

@@ -63,7 +63,7 @@ export function rowsOf(weight: Weight, name: string, from = 0, to = weight.shape
 }
 
 /** The one scale of all rows, where there is one; negative ones are turned with their codes. */
-export function singleScale(rows: Rows & { kind: 'INT8' }): number | undefined {
+function singleScale(rows: Rows & { kind: 'INT8' }): number | undefined {
   const [scale = 0] = rows.scales;
   return rows.scales.every((other) => other === scale) ? scale : undefined;
 }
