@@ -1,5 +1,6 @@
 import type { Operation } from '../lifted.ts';
 import type { Subgraph } from '../parse.ts';
+import { firstStepOf } from './first-step.ts';
 import { gruAt, rnnAt } from './gru.ts';
 import { lstmAt } from './lstm.ts';
 import { Network } from './network.ts';
@@ -54,14 +55,14 @@ export function foldCells(graph: Subgraph, operations: readonly Operation[]): Op
     if (step) steps.push(step);
   }
   const outputs = new Set(graph.outputs);
-  const chains = chained(steps).filter((chain) => isClosed(network, outputs, chain));
+  const chains = chained(network, steps).filter((chain) => isClosed(network, outputs, chain));
   if (chains.length === 0) return [...operations];
   const gone = new Set(chains.flatMap(({ steps: list }) => list.flatMap(({ used }) => used)));
   return [...operations.filter((operation) => !gone.has(operation)), ...chains.map(asOperation)];
 }
 
 /** Steps of one layer, each the next of the one whose state it takes. */
-function chained(steps: readonly Step[]): Chain[] {
+function chained(network: Network, steps: readonly Step[]): Chain[] {
   const next = new Map<string, Step>();
   const stateOf = (step: Step) => `${step.kind} ${step.key} ${Object.values(step.states)}`;
   for (const step of steps) next.set(stateOf(step), step);
@@ -79,7 +80,9 @@ function chained(steps: readonly Step[]): Chain[] {
     .map((first) => {
       const list = new Set([first]);
       for (let step = after(first); step && !list.has(step); step = after(step)) list.add(step);
-      return { steps: [...list] };
+      const initial = Object.keys(first.states);
+      const zero = firstStepOf(network, first);
+      return zero ? { steps: [zero, ...list], initial: [] } : { steps: [...list], initial };
     })
     .filter(({ steps: list }) => list[0]!.kind !== 'rnn' || list.length > 1);
 }
@@ -93,13 +96,14 @@ function isClosed(network: Network, outputs: ReadonlySet<number>, { steps }: Cha
 }
 
 function asOperation(chain: Chain): Operation {
-  const { steps } = chain;
+  const { steps, initial } = chain;
   const [first, last] = [steps[0]!, steps.at(-1)!];
-  const states = Object.keys(first.states);
-  const extra = states.filter((name) => name !== 'h').map((name) => last.results[name]!);
+  const extra = Object.keys(last.states)
+    .filter((name) => name !== 'h')
+    .map((name) => last.results[name]!);
   return {
     name: 'cell',
-    inputs: [...steps.map(({ x }) => x), ...states.map((name) => first.states[name]!)],
+    inputs: [...steps.map(({ x }) => x), ...initial.map((name) => first.states[name]!)],
     outputs: [...steps.map(({ results }) => results.h!), ...extra],
     options: {},
     place: first.used[0]!.place,

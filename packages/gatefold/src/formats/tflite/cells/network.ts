@@ -36,6 +36,11 @@ export class Network {
     return operation?.name === name && !operation.options.activation ? operation : undefined;
   }
 
+  /** What makes an operation's inputs. */
+  usedBy({ inputs }: Operation): Operation[] {
+    return inputs.flatMap((input) => this.makers.get(input) ?? []);
+  }
+
   usersOf(tensor: number): readonly Operation[] {
     return this.readers.get(tensor) ?? [];
   }
@@ -98,7 +103,7 @@ const mostDepth = 6;
 export function sumOf(network: Network, tensor: number, rows?: readonly [number, number], depth = 0): Sum | undefined {
   if (depth > mostDepth) return undefined;
   const slice = rows === undefined ? {} : { rows };
-  if (network.graph.tensors[tensor]?.data) return { terms: [], biases: [{ tensor, ...slice }], used: [] };
+  if (network.isConstant(tensor)) return { terms: [], biases: [{ tensor, ...slice }], used: [] };
   const add = network.made(tensor, 'ADD');
   if (add) {
     const [a, b] = add.inputs.map((input) => sumOf(network, input, rows, depth + 1));

@@ -27,4 +27,6 @@ export interface Step {
 /** Steps of one layer in the order of processing. */
 export interface Chain {
   readonly steps: readonly Step[];
+  /** Names of the states that come from outside: none where the first step starts from zero. */
+  readonly initial: readonly string[];
 }

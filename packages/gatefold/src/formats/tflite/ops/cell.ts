@@ -50,8 +50,9 @@ function weightsOf(lift: Lift, network: Network, step: Step, name: string): Reco
 
 /** A recognised recurrent layer; see `foldCells`. */
 const cell: Handler = (lift, operation) => {
-  const { steps } = operation.cell as Chain;
-  const first = steps[0]!;
+  const { steps, initial } = operation.cell as Chain;
+  // The first step may lack what is zero in it.
+  const first = steps.at(-1)!;
   const names = Object.keys(first.states);
   const inputs = operation.inputs.map((_, i) => lift.input(operation, i));
   const { x, backward } = sequence(lift, operation, inputs.slice(0, steps.length));
@@ -61,7 +62,7 @@ const cell: Handler = (lift, operation) => {
   const units = lift.builder.weights[weights.U!]!.shape[1]!;
   const given: Record<string, string> = { x };
   const bound: { role: string; pieces: Extract<Lifted, { kind: 'pieces' }> }[] = [];
-  names.forEach((role, i) => {
+  initial.forEach((role, i) => {
     const state = inputs[steps.length + i]!;
     if (state.kind === 'constant') {
       if (!isZero(state)) lift.refuse(operation, `its initial state ${role} is constant and not zero`);
