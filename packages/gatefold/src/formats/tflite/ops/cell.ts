@@ -7,7 +7,7 @@ import type { Lift } from '../lift.ts';
 import { innerSize } from '../lift.ts';
 import type { Lifted, Operation } from '../lifted.ts';
 import { whole } from '../pieces.ts';
-import { allSteps } from './shape.ts';
+import { allSteps } from './join.ts';
 import type { Handler } from './types.ts';
 
 /** The sequence whose steps a cell's inputs are, and whether they come last step first. */

@@ -1,5 +1,6 @@
 import { cellHandlers } from './cell.ts';
 import { elementwiseHandlers } from './elementwise.ts';
+import { joinHandlers } from './join.ts';
 import { linearHandlers } from './linear.ts';
 import { recurrentHandlers } from './recurrent.ts';
 import { shapeHandlers } from './shape.ts';
@@ -9,6 +10,7 @@ import type { Handler } from './types.ts';
 export const handlers: ReadonlyMap<string, Handler> = new Map(
   Object.entries({
     ...shapeHandlers,
+    ...joinHandlers,
     ...elementwiseHandlers,
     ...linearHandlers,
     ...recurrentHandlers,
