@@ -12,7 +12,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-sh interop/setup.sh keras2 keras3 onnx
+sh interop/setup.sh keras2 keras3 onnx litert
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
@@ -71,4 +71,4 @@ for target in tfjs tfjs-int8; do
   node interop/tfjs/predict.mjs "${files[@]}"
 done
 
-GATEFOLD_INTEROP=$out npx vitest run --config vitest.interop.config.ts
+GATEFOLD_INTEROP=$out GATEFOLD_LITERT=interop/.venv-litert/bin/python npx vitest run --config vitest.interop.config.ts

@@ -3,8 +3,9 @@
 #   interop/.venv-keras2  Keras 2.15 on TensorFlow (CPU)
 #   interop/.venv-keras3  Keras 3 on PyTorch (CPU)
 #   interop/.venv-onnx    onnx and onnxruntime (CPU)
+#   interop/.venv-litert  the TensorFlow Lite interpreter
 # Safe to repeat: an environment that already fits its requirements is kept.
-#   PYTHON=python3.11 interop/setup.sh [keras2] [keras3] [onnx]
+#   PYTHON=python3.11 interop/setup.sh [keras2] [keras3] [onnx] [litert]
 set -eu
 cd "$(dirname "$0")"
 
@@ -15,7 +16,7 @@ if ! "${python:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 
   exit 1
 fi
 
-[ $# -gt 0 ] || set -- keras2 keras3 onnx
+[ $# -gt 0 ] || set -- keras2 keras3 onnx litert
 
 for name in "$@"; do
   venv=.venv-$name

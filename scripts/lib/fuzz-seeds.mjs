@@ -44,6 +44,9 @@ export async function fuzzSeeds(reader) {
     })
     .sort((a, b) => a.bytes.length - b.bytes.length)
     .slice(0, 24);
+  const tflite = readdirSync(at('fixtures/tflite/'))
+    .filter((name) => name.endsWith('.tflite'))
+    .map((name) => ({ name, bytes: new Uint8Array(readFileSync(at(`fixtures/tflite/${name}`))) }));
   const onnxFolder = at('fixtures/onnx/');
   const onnx = readdirSync(onnxFolder)
     .filter((name) => name.endsWith('.onnx'))
@@ -65,6 +68,7 @@ export async function fuzzSeeds(reader) {
     ml5: [ml5Seed],
     torch: torchSeeds(),
     onnx,
+    tflite,
   };
   return reader === 'all' ? Object.values(readers).flat() : (readers[reader] ?? []);
 }

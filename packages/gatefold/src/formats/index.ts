@@ -12,7 +12,6 @@ export interface ReadModel {
 
 /** Formats that are recognised so that their refusal can name them. */
 const others: readonly { name: string; is: (bytes: Uint8Array) => boolean }[] = [
-  { name: 'a TensorFlow Lite model', is: (bytes) => ascii(bytes, 4, 4) === 'TFL3' },
   { name: 'a zip file of another kind', is: isZip },
   { name: 'a Python pickle that PyTorch did not save', is: (bytes) => bytes[0] === 0x80 && bytes[1]! <= 5 },
   {

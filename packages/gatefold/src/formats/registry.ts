@@ -9,6 +9,8 @@ import { readSafetensorsModel, safetensorsWeights, writeSafetensorsModel } from 
 import { architectureTemplate, withTensors } from './state-dict/index.ts';
 import { isTfjs, readTfjs } from './tfjs/index.ts';
 import { writeTfjs } from './tfjs/write.ts';
+import { isTflite, readTflite } from './tflite/index.ts';
+import { writeTflite } from './tflite/write/index.ts';
 import { isTorch, readTorch, torchWeights, writeTorch } from './torch/index.ts';
 import type { Format } from './types.ts';
 
@@ -96,5 +98,27 @@ const ml5: Format = {
   read: async (bytes, options) => ({ model: await readMl5(bytes, options), version: '1' }),
 };
 
+const tflite: Format = {
+  name: 'tflite',
+  title: 'a TensorFlow Lite model (.tflite)',
+  extensions: ['tflite'],
+  // Its kernels know one scale per gate matrix.
+  quantizeDefaults: { granularity: 'gate' },
+  is: isTflite,
+  read: async (bytes, options) => ({ model: await readTflite(bytes, options), version: '3' }),
+  write: async (model) => ({ bytes: writeTflite(model) }),
+};
+
 /** Asked in this order: the first whose `is` says yes reads the file. */
-export const formats: readonly Format[] = [gatefold, keras, kerasHdf5, torch, safetensors, tfjs, rtneural, ml5, onnx];
+export const formats: readonly Format[] = [
+  gatefold,
+  keras,
+  kerasHdf5,
+  torch,
+  safetensors,
+  tfjs,
+  rtneural,
+  ml5,
+  tflite,
+  onnx,
+];

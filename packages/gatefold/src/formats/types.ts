@@ -1,4 +1,4 @@
-import type { Model } from '@gatefold/runtime';
+import type { Granularity, Model } from '@gatefold/runtime';
 
 export interface ReadOptions {
   /** Text of an architecture file beside the weights. */
@@ -45,6 +45,8 @@ export interface Format {
   readonly title: string;
   /** Extensions, without the dot, of the files that `write` makes. */
   readonly extensions: readonly string[];
+  /** What the quantize command takes where it is not told otherwise, so that the format can hold the codes. */
+  readonly quantizeDefaults?: { readonly granularity: Granularity };
   /** Whether the bytes claim to be of this format, by their content. Cheap, never throws. */
   is(bytes: Uint8Array): boolean;
   /** @throws FILE_*, MODEL_* */

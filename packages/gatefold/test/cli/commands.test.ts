@@ -62,6 +62,17 @@ function writeInput(name: string, batch: number, time: number): Float32Array {
   return data;
 }
 
+it('quantizes a Keras model into a TensorFlow Lite file, with what that format can hold', async () => {
+  const out = at('digits.tflite');
+  const result = await json('quantize', digits, '--bits', '8', '-o', out);
+  expect(result).toMatchObject({ output: out, recipe: { steps: [{ bits: 8, granularity: 'gate' }] } });
+  const { stdout } = await gatefold('inspect', out);
+  expect(stdout).toMatch(/int8\/gate/);
+  const refused = await gatefold('quantize', digits, '--granularity', 'row', '-o', at('row.tflite'));
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr).toMatch(/--granularity gate/);
+});
+
 describe('inspect', () => {
   it('describes a Keras file', async () => {
     expect(await json('inspect', digits)).toMatchObject({ parameters: 81_674, streams: true, format: 'keras' });

@@ -46,7 +46,6 @@ const refused: [string, string][] = [
   ['textgenrnn/textgenrnn_weights.hdf5', 'MODEL_NO_ARCHITECTURE'],
   ['textgenrnn/hacker_news.hdf5', 'MODEL_NO_ARCHITECTURE'],
   ['dtln/model.h5', 'MODEL_NO_ARCHITECTURE'],
-  ['tflite-micro/mnist_lstm/trained_lstm.tflite', 'FILE_FORMAT'],
 ];
 
 it.each(refused)('%s is refused: %s', async (path, code) => {

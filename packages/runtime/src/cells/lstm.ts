@@ -5,7 +5,7 @@ const gates = ({ coupled }: CellOptions) =>
 
 /**
  * Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate Gers et al. 2000; peepholes P Gers et al. 2002;
- * projection R Sak et al. 2014; coupled input and forget gate Greff et al. 2017):
+ * projection R Sak et al. 2014; coupled input and forget gate Greff et al. 2017; c may be clipped, Sak et al. 2014):
  *
  *     i = σ(Wi·x + bi + Ui·h [+ pi⊙c])      f likewise      g = φ(Wg·x + bg + Ug·h)
  *     c' = f⊙c + i⊙g      o = σ(Wo·x + bo + Uo·h [+ po⊙c'])      h' = [R·](o⊙φ(c'))
@@ -28,7 +28,7 @@ export const lstm: Cell = {
     ];
   },
   step(ops, pre, state, options) {
-    const { activation: φ, recurrentActivation: σ, coupled } = options;
+    const { activation: φ, recurrentActivation: σ, coupled, cellClip } = options;
     const c = state.c!;
     const z = ops.linear('U', state.h!, { add: pre });
     const last = coupled ? 2 : 3;
@@ -39,13 +39,15 @@ export const lstm: Cell = {
     const f = ops.apply(σ, peep(last - 2, c));
     const i = coupled ? ops.apply(['oneMinus'], f) : ops.apply(σ, peep(0, c));
     const g = ops.apply(φ, clipped(ops, ops.gates(z, last, 1), options));
-    const c1 = ops.add(ops.multiply(f, c), ops.multiply(i, g));
+    const sum = ops.add(ops.multiply(f, c), ops.multiply(i, g));
+    const c1 = cellClip === undefined ? sum : ops.apply(['clip', -cellClip, cellClip], sum);
     const o = ops.apply(σ, peep(last - 1, c1));
     const m = ops.multiply(o, ops.apply(φ, c1));
     return { h: options.has('R') ? ops.linear('R', m) : m, c: c1 };
   },
   fused(options) {
-    const plain = !options.coupled && options.clip === undefined && !options.has('P') && !options.has('R');
+    const clips = options.clip !== undefined || options.cellClip !== undefined;
+    const plain = !options.coupled && !clips && !options.has('P') && !options.has('R');
     return plain && options.activation[0] === 'tanh' && options.recurrentActivation[0] === 'sigmoid'
       ? 'lstm'
       : undefined;

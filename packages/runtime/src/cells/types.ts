@@ -12,6 +12,8 @@ export interface CellOptions {
   readonly clip?: number;
   /** LSTM: the input gate is 1 − forget gate. */
   readonly coupled: boolean;
+  /** LSTM: c stays within ±cellClip after each step (TensorFlow Lite); absent: unbounded. */
+  readonly cellClip?: number;
   /** Whether the node carries a weight for this optional role. */
   has(role: string): boolean;
   /** Output width of the projection, where there is one; else `units`. */

@@ -102,6 +102,7 @@ export const cellChoices: Readonly<Record<string, CellChoice>> = {
   lstmProjected: { cell: 'lstm', roles: ['b', 'R'], projection: 6 },
   lstmCoupled: { cell: 'lstm', attributes: { coupled: true } },
   lstmClipped: { cell: 'lstm', attributes: { clip: 0.2 } },
+  lstmStateClipped: { cell: 'lstm', attributes: { cellClip: 0.25 } },
   gruClipped: { cell: 'gru', attributes: { resetAfter: true, clip: 0.2 }, roles: ['b', 'bR'] },
   gruAfter: { cell: 'gru', attributes: { resetAfter: true }, roles: ['b', 'bR'] },
   gruBefore: { cell: 'gru', attributes: { resetAfter: false } },

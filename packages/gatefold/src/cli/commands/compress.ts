@@ -12,7 +12,7 @@ import { calibrationFor, dataFor } from '../data-source.ts';
 import { modelNames } from '../model-names.ts';
 import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-step.ts';
-import { checkTarget, saveModel } from './convert.ts';
+import { checkTarget, saveModel, writerOf } from './convert.ts';
 
 export interface CompressFlags extends DataFlags {
   readonly output: string;
@@ -174,7 +174,7 @@ export async function quantize(
   path: string,
   flags: CompressFlags & Record<string, unknown>,
 ): Promise<void> {
-  const step = quantizeStep(flags);
+  const step = quantizeStep({ ...writerOf(flags.output).quantizeDefaults, ...flags });
   const needs =
     (step.biasCorrection && '--bias-correction') ||
     (step.operandScale === 'static' && '--operand-scale static') ||

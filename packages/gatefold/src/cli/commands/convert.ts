@@ -12,7 +12,8 @@ export function checkTarget(context: Context, path: string, to?: string): void {
   checkOutput(path, context.force);
 }
 
-function writerOf(path: string, to: string | undefined) {
+/** The format that an output is written in, told by its extension or by name. */
+export function writerOf(path: string, to?: string) {
   return to === undefined ? writerFor(extname(path).slice(1) || path, '-o') : writerFor(to, '--to');
 }
 

@@ -21,6 +21,7 @@ export function cellOf(context: OpContext): { cell: Cell; options: CellOptions }
     resetAfter: context.flag('resetAfter'),
     coupled: context.flag('coupled'),
     ...(node.attributes.clip === undefined ? {} : { clip: clipOf(context) }),
+    ...(node.attributes.cellClip === undefined ? {} : { cellClip: cellClip(context) }),
     has: (role) => node.weights[role] !== undefined,
     outputWidth: node.weights.R === undefined ? units : context.weight('R', [-1, units])[0]!,
   };
@@ -30,6 +31,14 @@ export function cellOf(context: OpContext): { cell: Cell; options: CellOptions }
 function clipOf(context: OpContext): number {
   const clip = context.real('clip');
   return clip > 0 ? clip : context.refuse('MODEL_INVALID', 'clip must be positive', { found: String(clip) });
+}
+
+function cellClip(context: OpContext): number {
+  const bound = context.real('cellClip');
+  if (bound <= 0 || context.node.attributes.cell !== 'lstm') {
+    context.refuse('MODEL_INVALID', 'attribute "cellClip" is a positive number of an lstm', { found: String(bound) });
+  }
+  return bound;
 }
 
 /** Shape of a cell's weight, [rows, columns] or [rows]. */
@@ -82,6 +91,7 @@ export const recurrent: OpDefinition = {
     'resetAfter',
     'coupled',
     'clip',
+    'cellClip',
     'stateful',
     'zeroOutputForMask',
   ],

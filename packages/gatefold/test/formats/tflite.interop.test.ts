@@ -1,0 +1,165 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { createSession, type Model, simd128Engine } from '@gatefold/runtime';
+import { describe, expect, it } from 'vitest';
+import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
+import { quantize } from '../../src/compress/index.ts';
+import { readNpz } from '../../src/data/npz.ts';
+import { readModel, writerFor } from '../../src/formats/index.ts';
+
+/** Python with LiteRT, which interop/run.sh installs. */
+const python = process.env.GATEFOLD_LITERT;
+if (!python) throw new Error('GATEFOLD_LITERT is not set: run `npm run test:interop`');
+const root = fileURLToPath(new URL('../../../../', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'gatefold-litert-'));
+
+interface Job {
+  readonly model: string;
+  /** Inputs of each call. */
+  readonly calls: readonly (readonly { readonly shape: readonly number[]; readonly data: readonly number[] }[])[];
+  readonly states: readonly (readonly [number, number])[];
+  readonly reset: boolean;
+}
+interface Result {
+  readonly calls: readonly (readonly number[][])[];
+  readonly step: number;
+}
+
+let count = 0;
+function litert(job: Job): Result {
+  const jobs = join(folder, `${count}.jobs.json`);
+  const results = join(folder, `${count++}.results.json`);
+  writeFileSync(jobs, JSON.stringify([job]));
+  const { status, stderr } = spawnSync(python!, [join(root, 'interop/litert_run.py'), jobs, results], {
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(stderr.slice(-2000));
+  return JSON.parse(readFileSync(results, 'utf8'))[0];
+}
+
+async function written(model: Model): Promise<string> {
+  const path = join(folder, `${count}.tflite`);
+  writeFileSync(path, (await writerFor('tflite', '-o').write(model, {})).bytes);
+  return path;
+}
+
+const wave = (size: number, n: number) => Array.from({ length: size }, (_, i) => Math.sin(i * 1.7 + n));
+
+function worst(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  expect(a.length).toBe(b.length);
+  let most = 0;
+  for (let i = 0; i < a.length; i++) {
+    const distance = Math.abs(a[i]! - b[i]!) / Math.max(1, Math.abs(b[i]!));
+    if (!(distance <= most)) most = distance;
+  }
+  return most;
+}
+
+describe('files that Gatefold writes run in LiteRT', () => {
+  it.each(Object.keys(cellChoices).filter((name) => name !== 'lstmHard'))('%s', async (name) => {
+    const model = smallModel(11, cellChoices[name]!, { features: 5, units: 8 });
+    const session = createSession(model, { engine: simd128Engine });
+    const steps = 6;
+    const data = wave(steps * 5, 0);
+    const out = session.run({ [session.inputs[0]!.name]: Float32Array.from(data) });
+    const stepwise = cellChoices[name]!.cell === 'gru';
+    const rows = Array.from({ length: steps }, (_, t) => [{ shape: [1, 1, 5], data: data.slice(5 * t, 5 * t + 5) }]);
+    const outputs = session.outputs.length;
+    const { calls } = litert({
+      model: await written(model),
+      calls: stepwise ? rows : [[{ shape: [1, steps, 5], data }]],
+      states: stepwise ? [[1, outputs]] : [],
+      reset: false,
+    });
+    session.outputs.forEach((port, i) => {
+      const reference = out[port.name]!;
+      const sequence = stepwise && reference.data.length > calls[0]![i]!.length;
+      const made = sequence ? calls.flatMap((call) => call[i]!) : calls.at(-1)![i]!;
+      expect(worst(reference.data, made)).toBeLessThan(1e-5);
+    });
+  });
+
+  it.each(['float', 'int8'])('digits, %s', async (kind) => {
+    const bytes = new Uint8Array(readFileSync(join(root, 'examples/digits/model/digits-lstm128.h5')));
+    const { model } = await readModel(bytes);
+    const used = kind === 'int8' ? quantize(model, { bits: 8, granularity: 'gate', operand: 'f32' }).model : model;
+    const x = readNpz(readFileSync(join(root, 'fixtures/digits/reference.npz'))).get('x')!;
+    const samples = Array.from({ length: x.shape[0]! }, (_, i) =>
+      Array.from(x.data.slice(i * 784, (i + 1) * 784), Number),
+    );
+    const { calls } = litert({
+      model: await written(used),
+      calls: samples.map((data) => [{ shape: [1, 28, 28], data }]),
+      states: [],
+      reset: true,
+    });
+    const session = createSession(used, { engine: simd128Engine });
+    let agreed = 0;
+    samples.forEach((data, i) => {
+      const y = session.run({ [session.inputs[0]!.name]: Float32Array.from(data) })[session.outputs[0]!.name]!.data;
+      const made = calls[i]![0]!;
+      if (kind === 'float') expect(worst(y, made)).toBeLessThan(1e-5);
+      const best = (values: ArrayLike<number>) => Array.from(values).indexOf(Math.max(...Array.from(values)));
+      if (best(y) === best(made)) agreed++;
+    });
+    expect(agreed / samples.length).toBeGreaterThanOrEqual(0.995);
+  });
+});
+
+/** Files of others: by how much Gatefold may differ, in output steps where the file is integer. */
+const corpus: [
+  string,
+  { tolerance: number; steps?: number; explicit?: boolean; scale?: number; streamed?: boolean; share?: number },
+][] = [
+  // Its 8-bit state rounds what goes around; Gatefold keeps it in float32.
+  ['tflite-micro/dtln/dtln_noise_suppression.tflite', { tolerance: 0, steps: 2, streamed: true, scale: 4, share: 0.9 }],
+  ['tflite-micro/mnist_lstm/trained_lstm.tflite', { tolerance: 1e-5 }],
+  ['tflite-micro/mnist_lstm/trained_lstm_int8.tflite', { tolerance: 0, steps: 2 }],
+  ['tflite-micro/micro_speech_lstm/micro_speech_lstm.tflite', { tolerance: 0, steps: 2, scale: 100 }],
+  ['dtln/model_1.tflite', { tolerance: 1e-5, explicit: true }],
+  ['dtln/model_2.tflite', { tolerance: 1e-5, explicit: true }],
+  ['dtln/model_quant_1.tflite', { tolerance: 0.02, explicit: true }],
+  ['dtln/model_quant_2.tflite', { tolerance: 0.04, explicit: true }],
+  ['emg-cdt406/RNN2_300ms.tflite', { tolerance: 1e-5 }],
+  ['emg-cdt406/RNN2_90ms.tflite', { tolerance: 1e-5 }],
+  ['emg-cdt406/RNN2_300ms_2state.tflite', { tolerance: 1e-5 }],
+];
+const models = process.env.GATEFOLD_CORPUS ? join(process.env.GATEFOLD_CORPUS, 'models') : '';
+
+describe.skipIf(!existsSync(models))('files of others give what LiteRT gives', () => {
+  it.each(corpus)(
+    '%s',
+    async (path, { tolerance, steps = 0, explicit = false, scale = 1, streamed = explicit, share = 1 }) => {
+      const file = join(models, path);
+      const { model } = await readModel(new Uint8Array(readFileSync(file)));
+      const session = createSession(model, { engine: simd128Engine });
+      const [port] = session.inputs;
+      const shape = port!.shape.map((dim) => (typeof dim === 'number' ? dim : 1));
+      const size = shape.reduce((a, b) => a * b, 1);
+      const calls = Array.from({ length: 8 }, (_, n) => [
+        { shape, data: wave(size, n).map((v) => (scale * (v + 1)) / 2) },
+      ]);
+      const result = litert({ model: file, calls, states: explicit ? [[1, 1]] : [], reset: !streamed });
+      const stream = streamed ? session.stream() : undefined;
+      const allowed = steps > 0 ? 1.001 * steps * result.step : tolerance;
+      let within = 0;
+      let all = 0;
+      calls.forEach(([input], n) => {
+        const inputs = { [port!.name]: Float32Array.from(input!.data) };
+        const made = (stream ? session.run(inputs, { streams: [stream] }) : session.run(inputs))[
+          session.outputs[0]!.name
+        ]!;
+        const reference = result.calls[n]![0]!;
+        expect(made.data.length).toBe(reference.length);
+        made.data.forEach((value, i) => {
+          all++;
+          if (worst([value], [reference[i]!]) <= allowed) within++;
+        });
+      });
+      expect(within / all).toBeGreaterThanOrEqual(share);
+    },
+  );
+});
