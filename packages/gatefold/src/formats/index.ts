@@ -1,7 +1,7 @@
 import { fail, type Model } from '@gatefold/runtime';
 import { isZip } from '../data/zip.ts';
 import { formats } from './registry.ts';
-import type { Format, ReadOptions } from './types.ts';
+import type { CellBound, Format, ReadOptions } from './types.ts';
 
 export type { ReadOptions } from './types.ts';
 
@@ -81,7 +81,28 @@ export function writerFor(nameOrExtension: string, place: string): Format & Requ
       expected: formats.flatMap(({ write, extensions }) => (write ? extensions.map((e) => `.${e}`) : [])).join(', '),
     });
   }
-  return { ...found, write: found.write };
+  const { write } = found;
+  return {
+    ...found,
+    async write(model, options) {
+      refuseBounds(model, found);
+      return write(model, options);
+    },
+  };
+}
+
+const cellBounds: readonly CellBound[] = ['clip', 'cellClip'];
+
+/** A writer that does not know a bound would leave it out, and the file compute something else. */
+function refuseBounds({ graphs }: Model, { title, cellBounds: held = [] }: Format): void {
+  for (const { name, attributes } of Object.values(graphs).flatMap(({ nodes }) => nodes)) {
+    const odd = cellBounds.find((bound) => attributes[bound] !== undefined && !held.includes(bound));
+    if (odd === undefined) continue;
+    fail('MODEL_UNSUPPORTED', `${title} has no recurrent cell with "${odd}"`, {
+      place: name,
+      found: String(attributes[odd]),
+    });
+  }
 }
 
 function ascii(bytes: Uint8Array, from: number, count: number): string {

@@ -18,6 +18,7 @@ const gatefold: Format = {
   name: 'gatefold',
   title: 'a .gatefold file',
   extensions: ['gatefold'],
+  cellBounds: ['clip', 'cellClip'],
   is: isGatefold,
   read: async (bytes) => ({ model: readGatefold(bytes), version: '1' }),
   write: async (model) => ({ bytes: writeGatefold(model) }),
@@ -102,6 +103,7 @@ const tflite: Format = {
   name: 'tflite',
   title: 'a TensorFlow Lite model (.tflite)',
   extensions: ['tflite'],
+  cellBounds: ['cellClip'],
   // Its kernels know one scale per gate matrix.
   quantizeDefaults: { granularity: 'gate' },
   is: isTflite,

@@ -38,6 +38,9 @@ export interface WrittenModel {
   readonly notes?: readonly string[];
 }
 
+/** Bounds on what goes into the gates (ONNX), and on the cell state (TensorFlow Lite). */
+export type CellBound = 'clip' | 'cellClip';
+
 /** A file format: one folder of its own and one line in `registry.ts`. */
 export interface Format {
   readonly name: string;
@@ -57,6 +60,8 @@ export interface Format {
    * For formats without a graph: the model with the weights of a file that was written from it. @throws FILE_*
    */
   reread?(bytes: Uint8Array, model: Model): Model;
+  /** Bounds of recurrent cells that the format has; models with others are refused before `write` sees them. */
+  readonly cellBounds?: readonly CellBound[];
   /** @throws MODEL_UNSUPPORTED naming what the format cannot hold */
   write?(model: Model, options: WriteOptions): Promise<WrittenModel>;
 }

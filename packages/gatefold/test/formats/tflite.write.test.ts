@@ -43,7 +43,7 @@ const cells = [
   'lstmPeephole',
   'lstmProjected',
   'lstmCoupled',
-  'lstmClipped',
+  'lstmStateClipped',
   'gruAfter',
   'gruBefore',
 ];

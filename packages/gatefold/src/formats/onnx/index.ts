@@ -56,6 +56,7 @@ export const onnx: Format = {
   name: 'onnx',
   title: 'an ONNX model (.onnx)',
   extensions: ['onnx'],
+  cellBounds: ['clip'],
   is: looksLikeModel,
   read: readOnnx,
   write: writeOnnx,
