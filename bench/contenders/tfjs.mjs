@@ -1,19 +1,6 @@
-import { fileURLToPath } from 'node:url';
 import { installedVersion } from '../lib/node.mjs';
+import { tensorflow } from '../lib/tensorflow.mjs';
 import { gatesOf, transpose } from '../lib/weights.mjs';
-
-let ready;
-
-async function backend() {
-  const tf = await import('@tensorflow/tfjs-core');
-  const wasm = await import('@tensorflow/tfjs-backend-wasm');
-  wasm.setThreadsCount(1);
-  const folder = fileURLToPath(new URL('../node_modules/@tensorflow/tfjs-backend-wasm/dist/', import.meta.url));
-  wasm.setWasmPaths(folder);
-  await tf.setBackend('wasm');
-  await tf.ready();
-  return tf;
-}
 
 /** The cell written in TensorFlow.js' own operations, as its layers do it: one step after the other. */
 export default [
@@ -23,8 +10,7 @@ export default [
     version: installedVersion('@tensorflow/tfjs-core'),
     unavailable: () => undefined,
     async load(layer) {
-      ready ??= backend();
-      const tf = await ready;
+      const tf = await tensorflow();
       const { cell, units: H } = layer;
       const G = gatesOf[cell].length;
       const W = tf.tensor2d(transpose(layer.W, G * H), [H, G * H]);
