@@ -60,10 +60,10 @@ function worst(a: ArrayLike<number>, b: ArrayLike<number>): number {
 
 describe('files that Gatefold writes run in LiteRT', () => {
   // What the format has no cell for is refused: see writers.test.ts.
-  const written = Object.entries(cellChoices).flatMap(([name, { attributes = {} }]) =>
+  const held = Object.entries(cellChoices).flatMap(([name, { attributes = {} }]) =>
     name === 'lstmHard' || attributes.clip !== undefined ? [] : [name],
   );
-  it.each(written)('%s', async (name) => {
+  it.each(held)('%s', async (name) => {
     const model = smallModel(11, cellChoices[name]!, { features: 5, units: 8 });
     const session = createSession(model, { engine: simd128Engine });
     const steps = 6;
