@@ -33,7 +33,7 @@ function data({ features, batch, steps }, batches) {
   };
 }
 
-/** Milliseconds per step, the best of a run. */
+/** Milliseconds per step, the best of a run; V8 takes some ten steps to compile the kernels of a new thread well. */
 async function ours(shape, threads, steps) {
   const set = data(shape, 1);
   const workers = trainWorkers(threads);
@@ -104,8 +104,8 @@ for (const shape of cases) {
   const flops = 6 * batch * steps * (features + units) * (cell === 'lstm' ? 4 : 3) * units;
   const best = { 'gatefold, 1 thread': Infinity, 'gatefold, 2 threads': Infinity, 'tfjs-wasm': Infinity };
   for (let round = 0; round < Number(values.rounds); round++) {
-    best['gatefold, 1 thread'] = Math.min(best['gatefold, 1 thread'], await ours(shape, 1, 12));
-    best['gatefold, 2 threads'] = Math.min(best['gatefold, 2 threads'], await ours(shape, 2, 12));
+    best['gatefold, 1 thread'] = Math.min(best['gatefold, 1 thread'], await ours(shape, 1, 40));
+    best['gatefold, 2 threads'] = Math.min(best['gatefold, 2 threads'], await ours(shape, 2, 40));
     best['tfjs-wasm'] = Math.min(best['tfjs-wasm'], await theirs(tf, shape, 2));
   }
   console.log(`\n${cell} ${features} → ${units}, batch ${batch}, ${steps} steps`);
