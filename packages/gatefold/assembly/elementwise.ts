@@ -2,8 +2,8 @@ import { applyFunction } from '../../runtime/assembly/functions';
 import { lanesBefore } from '../../runtime/assembly/rows';
 import { derivative4 } from './derivatives';
 
-// Matrices are an address, and bytes from row to row; `n` floats of each row count. Four lanes at a time, then the rest
-// lane by lane in a corner of the stack of this call: rows of views must not be written past their end.
+// Matrices are an address, and bytes from row to row; `n` floats of each row count. Four lanes at a time; the last group
+// of a row lane by lane, because rows of views must not be written past their end.
 
 /** Lanes i … of x, zeros past the n-th. */
 @inline

@@ -8,6 +8,23 @@ const NC: i32 = 512;
 /** Floats of scratch that `gemm` needs: packed A and packed B, then a tile of C for the edges. */
 export const scratchFloats: i32 = MC * KC + KC * NC + 32;
 
+/** Four rows of four at `from`, `step` apart, to four columns at `to`, `pitch` apart. */
+@inline
+function transpose4(from: usize, step: usize, to: usize, pitch: usize): void {
+  const r0 = v128.load(from);
+  const r1 = v128.load(from + step);
+  const r2 = v128.load(from + 2 * step);
+  const r3 = v128.load(from + 3 * step);
+  const a01 = i8x16.shuffle(r0, r1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const b01 = i8x16.shuffle(r0, r1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  const a23 = i8x16.shuffle(r2, r3, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const b23 = i8x16.shuffle(r2, r3, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
+  v128.store(to, i8x16.shuffle(a01, a23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
+  v128.store(to + pitch, i8x16.shuffle(a01, a23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
+  v128.store(to + 2 * pitch, i8x16.shuffle(b01, b23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
+  v128.store(to + 3 * pitch, i8x16.shuffle(b01, b23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31));
+}
+
 /** Rows i…i+mr−1 (mr ≤ 4) of op(A), columns k…k+kc−1, as kc groups of four. */
 function packA(to: usize, a: usize, rowStep: usize, colStep: usize, rows: i32, kc: i32): void {
   for (let i = 0; i < rows; i += 4, a += 4 * rowStep) {
@@ -17,18 +34,7 @@ function packA(to: usize, a: usize, rowStep: usize, colStep: usize, rows: i32, k
       let p = a;
       let k = 0;
       for (; k + 4 <= kc; k += 4, p += 16, to += 64) {
-        const r0 = v128.load(p);
-        const r1 = v128.load(p + rowStep);
-        const r2 = v128.load(p + 2 * rowStep);
-        const r3 = v128.load(p + 3 * rowStep);
-        const a01 = i8x16.shuffle(r0, r1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-        const b01 = i8x16.shuffle(r0, r1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-        const a23 = i8x16.shuffle(r2, r3, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-        const b23 = i8x16.shuffle(r2, r3, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-        v128.store(to, i8x16.shuffle(a01, a23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-        v128.store(to, i8x16.shuffle(a01, a23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 16);
-        v128.store(to, i8x16.shuffle(b01, b23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), 32);
-        v128.store(to, i8x16.shuffle(b01, b23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 48);
+        transpose4(p, rowStep, to, 16);
       }
       for (; k < kc; k++, p += 4, to += 16) {
         store<f32>(to, load<f32>(p));
@@ -81,18 +87,7 @@ function packTransposed(to: usize, b: usize, colStep: usize, kc: i32): void {
     let q = to + half;
     let k = 0;
     for (; k + 4 <= kc; k += 4, p += 16, q += 128) {
-      const r0 = v128.load(p);
-      const r1 = v128.load(p + colStep);
-      const r2 = v128.load(p + 2 * colStep);
-      const r3 = v128.load(p + 3 * colStep);
-      const a01 = i8x16.shuffle(r0, r1, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-      const b01 = i8x16.shuffle(r0, r1, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-      const a23 = i8x16.shuffle(r2, r3, 0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
-      const b23 = i8x16.shuffle(r2, r3, 8, 9, 10, 11, 24, 25, 26, 27, 12, 13, 14, 15, 28, 29, 30, 31);
-      v128.store(q, i8x16.shuffle(a01, a23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23));
-      v128.store(q, i8x16.shuffle(a01, a23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 32);
-      v128.store(q, i8x16.shuffle(b01, b23, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), 64);
-      v128.store(q, i8x16.shuffle(b01, b23, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31), 96);
+      transpose4(p, colStep, q, 32);
     }
     for (; k < kc; k++, p += 4, q += 32) {
       store<f32>(q, load<f32>(p));

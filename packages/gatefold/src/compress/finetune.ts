@@ -1,5 +1,6 @@
 import { decode, type Model } from '@gatefold/runtime';
 import { encodingName } from '../evaluate/index.ts';
+import type { TrainOptions } from '../train/index.ts';
 import type { PassChange, PassContext, PassResult } from './pass.ts';
 import { type TrainSettings, trainForPass } from './train-settings.ts';
 
@@ -8,9 +9,13 @@ import { type TrainSettings, trainForPass } from './train-settings.ts';
  * @throws DATA_INVALID, MODEL_UNSUPPORTED, TRAINING_DIVERGED
  */
 export async function finetune(model: Model, settings: TrainSettings, context: PassContext): Promise<PassResult> {
-  const isCoded = Object.values(model.weights).some(({ encoding }) => encoding.kind !== 'dense');
-  const { model: trained } = await trainForPass(model, settings, context, isCoded ? { coded: model } : {});
+  const { model: trained } = await trainForPass(model, settings, context, codesOf(model));
   return { model: trained, changes: changesBetween(model, trained), warnings: [] };
+}
+
+/** For training a model on: the codes that it has stay, where it has any. */
+export function codesOf(model: Model): Pick<TrainOptions, 'coded'> {
+  return Object.values(model.weights).some(({ encoding }) => encoding.kind !== 'dense') ? { coded: model } : {};
 }
 
 /** What training did to every weight: how far it moved. */

@@ -43,12 +43,11 @@ export class Optimizer {
     }));
   }
 
-  /** One update with the rate times `factor`; returns the norm of the gradient before it was clipped. */
-  step(factor: number): number {
+  /** One update with the rate times `factor`; `norm` is that of all gradients together. */
+  step(factor: number, norm: number): void {
     const { backend, parameters, moments, options } = this;
     const { name, rate = name === 'adam' ? 1e-3 : 0.1, decay = 0, momentum = 0, nesterov = false } = options;
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, clipNorm = 0, clipValue = 0 } = options;
-    const norm = parameters.gradientNorm();
     this.steps++;
     const shrink = clipNorm > 0 && norm > clipNorm ? clipNorm / norm : 1;
     parameters.trained.forEach(({ value, gradient }, i) => {
@@ -66,7 +65,6 @@ export class Optimizer {
         correction2: 1 - beta2 ** this.steps,
       });
     });
-    return norm;
   }
 
   /** Moments by parameter name. */

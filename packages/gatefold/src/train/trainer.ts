@@ -198,7 +198,7 @@ class Run {
     if (!Number.isFinite(norm)) this.diverged('the gradient is no longer finite', norm);
     const state = { step, total: this.total, epoch: this.epoch, plateaus: this.plateaus };
     const factor = rateFactor(options.schedule ?? { name: 'constant' }, state);
-    this.optimizer.step(factor);
+    this.optimizer.step(factor, norm);
     return { loss, norm, factor };
   }
 

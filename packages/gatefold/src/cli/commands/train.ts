@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { appendFile, rm } from 'node:fs/promises';
 import { fail, type Model, usesOf, validate } from '@gatefold/runtime';
 import { match, placeOf, requireMatch } from '../../compress/address.ts';
+import { codesOf } from '../../compress/finetune.ts';
 import { type Dataset, fitToModel } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
@@ -96,6 +97,7 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
     result = await train(model, prepared.data, {
       ...(await optionsOf(flags, prepared, context.seed)),
       ...(flags.resume ? { resume: readCheckpoint(await readBytes(checkpoint)) } : {}),
+      ...codesOf(model),
       ...(workers ? { workers } : {}),
       signal: AbortSignal.any([context.signal, stop.signal]),
       validate: async (candidate) => (better === 'less' ? 1 : -1) * (await judge(candidate)),

@@ -1,0 +1,99 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readGatefold } from '@gatefold/runtime';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { randomSource } from '../../../runtime/test/support/random.ts';
+import { exitCodeOf, reportError } from '../../src/cli/context.ts';
+import { buildProgram } from '../../src/cli/program.ts';
+import { writeNpz } from '../../src/data/npz.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'gatefold-train-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const at = (name: string) => join(folder, name);
+
+/** Whether the first step was above zero. */
+const random = randomSource(5);
+const x = Float32Array.from({ length: 240 * 6 }, () => random() - 0.5);
+const y = Float32Array.from({ length: 240 }, (_, i) => Number(x[i * 6]! > 0));
+writeFileSync(
+  at('d.npz'),
+  writeNpz([
+    ['x', { shape: [240, 6, 1], data: x }],
+    ['y', { shape: [240], data: y }],
+  ]),
+);
+
+async function gatefold(...args: string[]): Promise<{ status: number; json: Record<string, unknown> }> {
+  let text = '';
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
+    text += String(chunk);
+    return true;
+  });
+  process.exitCode = 0;
+  let status = 0;
+  try {
+    await buildProgram(new AbortController().signal).parseAsync(['node', 'gatefold', ...args, '--json', '--quiet']);
+    status = Number(process.exitCode);
+  } catch (error) {
+    reportError(error, true);
+    status = exitCodeOf(error);
+  } finally {
+    spy.mockRestore();
+    process.exitCode = 0;
+  }
+  return { status, json: JSON.parse(text) };
+}
+
+const fresh = ['train', '--arch', 'lstm:8 dense', '--data', at('d.npz'), '--task', 'classify', '--batch', '8'];
+
+describe('training from the command line', () => {
+  it('makes a model, tunes it, and keeps the codes of one that is quantized', async () => {
+    const options = ['--epochs', '12', '--rate', '0.02', '--log', at('log.jsonl')];
+    const made = await gatefold(...fresh, ...options, '-o', at('m.gatefold'));
+    expect(made).toMatchObject({ status: 0, json: { metrics: { total: 24 } } });
+    expect((made.json.metrics as { accuracy: number }).accuracy).toBeGreaterThan(0.9);
+    expect(existsSync(at('m.gatefold.checkpoint'))).toBe(false);
+    const log = readFileSync(at('log.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(log.filter(({ kind }) => kind === 'epoch')).toHaveLength(12);
+    expect(log.filter(({ kind }) => kind === 'step')).toHaveLength(12 * 27);
+
+    await gatefold('quantize', at('m.gatefold'), '--bits', '4', '-o', at('q.gatefold'));
+    const data = ['--data', at('d.npz'), '--task', 'classify', '--epochs', '2'];
+    const tuned = await gatefold('finetune', at('q.gatefold'), ...data, '-o', at('t.gatefold'));
+    expect(tuned).toMatchObject({ status: 0, json: { before: { accuracy: expect.any(Number) } } });
+    const [before, after] = ['q', 't'].map((name) =>
+      readGatefold(new Uint8Array(readFileSync(at(`${name}.gatefold`)))),
+    );
+    expect(after!.weights['lstm/U']!.encoding).toMatchObject({ kind: 'affine', bits: 4 });
+    expect(after!.weights['lstm/b']!.encoding).not.toEqual(before!.weights['lstm/b']!.encoding);
+  });
+
+  it('interrupted and resumed gives the file of a run that was not', async () => {
+    const options = ['--epochs', '6', '--dropout', '0.1'];
+    await gatefold(...fresh, ...options, '-o', at('whole.gatefold'));
+    const cut = gatefold(...fresh, ...options, '-o', at('cut.gatefold'));
+    while (!existsSync(at('cut.gatefold.checkpoint'))) await new Promise((resolve) => setTimeout(resolve, 2));
+    process.emit('SIGINT');
+    expect(await cut).toMatchObject({ status: 130, json: { interrupted: true } });
+    expect(existsSync(at('cut.gatefold'))).toBe(false);
+    const rest = await gatefold(...fresh, ...options, '-o', at('cut.gatefold'), '--resume');
+    expect(rest.status).toBe(0);
+    expect(readFileSync(at('cut.gatefold'))).toEqual(readFileSync(at('whole.gatefold')));
+  });
+
+  it('refuses what cannot be', async () => {
+    const refused = async (...args: string[]) => (await gatefold(...args)).json.error;
+    const out = ['-o', at('no.gatefold')];
+    expect(await refused(...fresh.slice(0, 1), ...fresh.slice(3), ...out)).toMatchObject({ code: 'OPTION_INVALID' });
+    expect(await refused(...fresh, ...out, '--resume')).toMatchObject({ code: 'FILE_READ' });
+    expect(await refused('train', '--arch', 'lstn:8 dense', ...fresh.slice(3), ...out)).toMatchObject({
+      found: 'lstn:8',
+    });
+    expect(await refused('quantize', at('m.gatefold'), '--qat', ...out)).toMatchObject({ place: '--qat' });
+    expect(existsSync(at('no.gatefold'))).toBe(false);
+  });
+});
