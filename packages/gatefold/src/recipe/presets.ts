@@ -10,7 +10,7 @@ const preset = (name: string, description: string, steps: Recipe['steps']): Reci
 
 /** Recipes that come with Gatefold. */
 export const presets: readonly Recipe[] = [
-  preset('int8', 'Eight bits everywhere: about 4 times smaller, several times faster, practically lossless', [
+  preset('int8', 'Eight bits everywhere: about 4 times smaller, 1.5 to 3 times as fast, practically lossless', [
     { pass: 'quantize', bits: 8 },
   ]),
   preset('int4', 'Four bits per weight, embeddings in eight: about 7 times smaller; give calibration data', [
