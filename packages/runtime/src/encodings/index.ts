@@ -6,6 +6,7 @@ import { levels } from './levels.ts';
 import { type ArraySource, type Descriptor, type StoredArray, wholeNumber } from './storage.ts';
 import type { Encoding, SimpleEncoding, Weight } from './types.ts';
 
+export { blockGrid, checkSparsity, keptWeights } from './sparsity.ts';
 export { type ArraySource, type Descriptor, roundTo, type StoredArray } from './storage.ts';
 export type {
   AffineEncoding,
@@ -16,6 +17,7 @@ export type {
   LevelsEncoding,
   OperandCoding,
   SimpleEncoding,
+  Sparsity,
   Weight,
 } from './types.ts';
 

@@ -58,9 +58,26 @@ export type OperandCoding =
   | { readonly kind: 'f32' }
   | { readonly kind: 'u7' | 'u14'; readonly zero: number; readonly scale: number | 'dynamic' };
 
+/**
+ * Which weights of a matrix stand for themselves and which were removed. Blocks are kept or removed whole and are counted anew in
+ * every gate; those at an edge are cut by it. The encoding decodes to exactly 0 where a weight was removed, so that whoever does
+ * not care may ignore this: it is what training must not bring back, and what a file need not hold.
+ */
+export interface Sparsity {
+  /** Rows × columns of a block; [1, 1] for single weights. */
+  readonly block: readonly [rows: number, columns: number];
+  /** Rows of a gate; the rows of a matrix without gates. */
+  readonly gateRows: number;
+  /** 1 for blocks that are kept, row-major: [gates · ⌈gateRows / rows⌉, ⌈columns of the matrix / columns⌉]. */
+  readonly kept: Uint8Array;
+  /** The diagonal of each gate's square is kept whatever its block. */
+  readonly diagonal?: true;
+}
+
 /** A named parameter: matrices are [outputs, inputs]. */
 export interface Weight {
   readonly shape: readonly number[];
   readonly encoding: Encoding;
   readonly input: OperandCoding;
+  readonly sparsity?: Sparsity;
 }
