@@ -89,8 +89,11 @@ export function buildProgram(signal: AbortSignal): Command {
     compressOptions(command('quantize <model>', 'makes a model with fewer bits per weight and integer arithmetic')),
   ).action(act<CompressFlags & Record<string, unknown>>(async () => (await import('./commands/compress.ts')).quantize));
   addPruneOptions(
-    compressOptions(command('prune <model>', 'removes weights, so that the file and the step really become smaller')),
-  ).action(act<CompressFlags & Record<string, unknown>>(async () => (await import('./commands/compress.ts')).prune));
+    compressOptions(
+      command('prune <model>', 'removes weights, so that the file and the step really become smaller'),
+      false,
+    ),
+  ).action(act<CompressFlags & Record<string, unknown>>(async () => (await import('./commands/prune.ts')).prune));
   compressOptions(command('compress <model>', 'runs a recipe of passes and measures what it cost'))
     .option('--recipe <file>', 'YAML or JSON')
     .option('--preset <name>', 'a built-in recipe, see below')
@@ -127,9 +130,10 @@ export function buildProgram(signal: AbortSignal): Command {
   return program;
 }
 
-function compressOptions(command: Command): Command {
-  return addDataOptions(command)
-    .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
+function compressOptions(command: Command, writes = true): Command {
+  addDataOptions(command);
+  const output = ['-o, --output <file>', 'the file to write; its extension tells the format'] as const;
+  return (writes ? command.requiredOption(...output) : command.option(...output))
     .option('--calibrate <source>', 'data for operand ranges and bias correction')
     .option('--train <source>', 'data to learn from, for steps that train')
     .option(

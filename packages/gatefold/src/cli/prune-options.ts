@@ -17,6 +17,10 @@ function pair(place: string, sign: string, example: string): (text: string) => [
   };
 }
 
+function scanned(text: string): number[] {
+  return text.split(',').map(share('--scan'));
+}
+
 export const share = (place: string) => numberOption(place, { above: 0, to: 1 });
 
 /** Adds the options of the prune pass to a command. */
@@ -31,7 +35,19 @@ export function addPruneOptions(command: Command): Command {
         ...['magnitude', 'gradient', 'taylor', 'fisher', 'wanda', 'obs', 'movement', 'random'],
       ]),
     )
-    .addOption(new Option('--scope <what>', 'what the share is of').choices(['gate', 'matrix', 'global']))
+    .addOption(
+      new Option('--scope <what>', 'what the share is of; measured: each gate loses what it can').choices([
+        'gate',
+        'matrix',
+        'global',
+        'measured',
+      ]),
+    )
+    .option(
+      '--scan [shares]',
+      'only measure: what each matrix and gate can lose (default 0.5,0.7,0.8,0.9,0.95)',
+      scanned,
+    )
     .option('--diagonal', 'diagonals of recurrent matrices stay')
     .addOption(
       new Option('--schedule <shape>', 'with --epochs: how the share grows (default cubic)').choices([

@@ -55,7 +55,7 @@ const pruneSchema = z.strictObject({
   pattern: pair.optional(),
   block: pair.optional(),
   criterion: z.enum(['magnitude', 'gradient', 'taylor', 'fisher', 'wanda', 'obs', 'movement', 'random']).optional(),
-  scope: z.enum(['gate', 'matrix', 'global']).optional(),
+  scope: z.enum(['gate', 'matrix', 'global', 'measured']).optional(),
   diagonal: z.boolean().optional(),
   smallest: z.int().min(0).optional(),
   target: z.array(z.string()).optional(),

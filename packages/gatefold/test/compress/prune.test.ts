@@ -145,7 +145,6 @@ describe('at once', () => {
     [{ threshold: 100 }, 'OPTION_INVALID'],
     [{ sparsity: 0.9999, block: [1, 1] }, 'OPTION_INVALID'],
     [{ sparsity: 0.5, target: ['no/such'] }, 'TARGET_EMPTY'],
-    [{ sparsity: 0.5, smallest: 1e6 }, 'TARGET_EMPTY'],
     [{ sparsity: 0.5, criterion: 'movement' }, 'OPTION_INVALID'],
     [{ sparsity: 0.5, criterion: 'obs' }, 'DATA_INVALID'],
     [{ sparsity: 0.5, criterion: 'wanda' }, 'DATA_INVALID'],

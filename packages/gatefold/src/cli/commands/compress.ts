@@ -15,7 +15,6 @@ import type { DataFlags } from '../data-options.ts';
 import { calibrationFor, calibrationFrom, dataFor } from '../data-source.ts';
 import { modelNames } from '../model-names.ts';
 import { openModel } from '../open.ts';
-import { pruneStep } from '../prune-step.ts';
 import { quantizeStep } from '../quantize-step.ts';
 import { StepCheckpoints } from '../step-checkpoints.ts';
 import { checkTarget, saveModel, writerOf } from './convert.ts';
@@ -46,7 +45,12 @@ interface StepReport {
 }
 
 /** Runs a recipe on a model file: compress, write, read back, measure what was written. */
-async function compressWith(context: Context, path: string, recipe: Recipe, flags: CompressFlags): Promise<void> {
+export async function compressWith(
+  context: Context,
+  path: string,
+  recipe: Recipe,
+  flags: CompressFlags,
+): Promise<void> {
   checkTarget(context, flags.output);
   if (flags.html) {
     checkOutput(flags.html, context.force);
@@ -171,9 +175,9 @@ async function sourcesFor(
 
 function needsOf(step: Recipe['steps'][number]): { training: boolean; calibration: boolean } {
   if (step.pass === 'finetune') return { training: true, calibration: false };
-  const { criterion = '' } = step.pass === 'prune' ? step : {};
+  const { criterion = '', scope = '' } = step.pass === 'prune' ? step : {};
   return {
-    training: step.train !== undefined || ['gradient', 'taylor', 'fisher'].includes(criterion),
+    training: step.train !== undefined || scope === 'measured' || ['gradient', 'taylor', 'fisher'].includes(criterion),
     calibration: ['wanda', 'obs'].includes(criterion),
   };
 }
@@ -244,12 +248,4 @@ export async function quantize(
     fail('OPTION_INVALID', `${needs} needs calibration data`, { place: needs, hint: 'give them with --calibrate' });
   }
   await compressWith(context, path, { version: 1, steps: [step] }, flags);
-}
-
-export async function prune(
-  context: Context,
-  path: string,
-  flags: CompressFlags & Record<string, unknown>,
-): Promise<void> {
-  await compressWith(context, path, { version: 1, steps: [pruneStep(flags)] }, flags);
 }

@@ -1,19 +1,19 @@
-import type { Model, Sparsity, Weight } from '@gatefold/runtime';
+import type { Model, Weight } from '@gatefold/runtime';
 import { changesBetween, codesOf } from '../finetune.ts';
 import type { PassContext, PassResult } from '../pass.ts';
 import { type TrainSettings, trainForPass } from '../train-settings.ts';
-import { applySparsity } from './apply.ts';
+import { allocate } from './allocate.ts';
+import { pruneAtOnce, withSparsity } from './at-once.ts';
 import { Pruner } from './companion.ts';
-import { chooseKept } from './masks.ts';
-import { obsPrune } from './obs.ts';
 import { type PruneOptions, refuse, type Settled, settle } from './options.ts';
 import { Mover } from './rigl.ts';
 import { type Schedule, settleSchedule } from './schedule.ts';
-import { operandPower, scoresOf } from './scores.ts';
+import { operandPower } from './scores.ts';
 import { type Chosen, chooseMatrices } from './select.ts';
 
 export { keepZeros } from './implied.ts';
 export type { Criterion, PruneOptions, ScheduleOptions } from './options.ts';
+export { type Sensitivity, scanSensitivity } from './scan.ts';
 
 /**
  * Removes weights: at once, or, with `training`, step by step while the rest learns to do without them. What was removed is said in
@@ -30,42 +30,22 @@ export async function prune(
   const settled = settle(options, training !== undefined);
   const schedule = settleSchedule(options.schedule ?? (settled.amount.kind === 'sparsity' ? {} : { shape: 'once' }));
   if (!training && options.schedule) refuse('schedule', 'a schedule only where the pass trains', 'no training');
-  const { chosen, left } = chooseMatrices(model, settled);
+  const { chosen: all, left } = chooseMatrices(model, settled);
   const warnings = warningsFor(settled, left);
   const grows = training && schedule.shape !== 'once' && schedule.shape !== 'rigl';
   if (grows && settled.criterion === 'obs') {
     refuse('schedule', 'once with criterion obs, which repairs what it removes at one time', String(schedule.shape));
   }
+  const chosen =
+    settled.scope === 'measured' && settled.amount.kind === 'sparsity'
+      ? await allocate(model, all, settled, settled.amount.share, context)
+      : all;
   const made = !training
     ? pruneAtOnce(model, chosen, settled, context).model
     : grows
       ? await pruneInTraining(model, chosen, settled, schedule, training, context)
       : await trainPruned(model, chosen, settled, schedule, training, context);
   return { model: made, changes: changesBetween(model, made), warnings };
-}
-
-/** One shot. */
-export function pruneAtOnce(
-  model: Model,
-  chosen: readonly Chosen[],
-  settled: Settled,
-  context: PassContext,
-): { model: Model; sparsities: Sparsity[] } {
-  if (settled.criterion === 'obs') {
-    const { weights, sparsities } = obsPrune(model, chosen, settled, context);
-    return { model: { ...model, weights }, sparsities: chosen.map(({ place }) => sparsities.get(place.weight)!) };
-  }
-  const sparsities = chooseKept(chosen, scoresOf(model, chosen, settled.criterion, context), settled);
-  return { model: withSparsity(model, chosen, sparsities), sparsities };
-}
-
-function withSparsity(model: Model, chosen: readonly Chosen[], sparsities: readonly Sparsity[]): Model {
-  const weights: Record<string, Weight> = { ...model.weights };
-  chosen.forEach(({ place }, i) => {
-    const { node, role, weight } = place;
-    weights[weight] = applySparsity(weights[weight]!, sparsities[i]!, `${node.name}/${role}`);
-  });
-  return { ...model, weights };
 }
 
 async function trainPruned(

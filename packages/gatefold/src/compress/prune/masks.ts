@@ -91,7 +91,8 @@ export function chooseKept(
   const parts = wholes.flatMap((whole) => whole.parts.filter(({ share }) => share !== undefined));
   if (amount.kind === 'threshold') for (const part of parts) removeBelow(part, amount.value);
   else if (scope === 'global') removeLowest(parts, amount.share * progress, true);
-  else if (scope === 'gate') for (const part of parts) removeLowest([part], part.share! * progress, false);
+  else if (scope === 'gate' || scope === 'measured')
+    for (const part of parts) removeLowest([part], part.share! * progress, false);
   else {
     for (const whole of wholes) {
       const own = whole.parts.filter(({ share }) => share !== undefined);

@@ -14,13 +14,16 @@ export interface PruneOptions {
   readonly block?: readonly [rows: number, columns: number];
   /** What tells important weights; default magnitude. */
   readonly criterion?: Criterion;
-  /** What the share is of: each gate (default), each matrix, or all together, scores taken relative to their gate's mean. */
-  readonly scope?: 'gate' | 'matrix' | 'global';
+  /**
+   * What the share is of: each gate (default), each matrix, or all together, where scores are taken relative to their gate's mean
+   * (global), or each gate loses what it can, by measurement on training data (measured).
+   */
+  readonly scope?: 'gate' | 'matrix' | 'global' | 'measured';
   /** The diagonals of recurrent matrices stay. */
   readonly diagonal?: boolean;
   /** Addresses to work on; default every matrix that multiplies and has at least `smallest` weights. */
   readonly target?: readonly string[];
-  /** Without targets: matrices of fewer weights are left alone; default 4096. */
+  /** With a share and without targets: matrices of fewer weights are left alone where others have more; default 4096. */
   readonly smallest?: number;
   /** Another share for some addresses, down to single gates; the last that matches counts. */
   readonly mixed?: readonly { readonly target: string; readonly sparsity: number }[];
@@ -52,7 +55,7 @@ export interface Settled {
     | { readonly kind: 'pattern'; readonly keep: number; readonly of: number };
   readonly block: readonly [number, number];
   readonly criterion: Criterion;
-  readonly scope: 'gate' | 'matrix' | 'global';
+  readonly scope: 'gate' | 'matrix' | 'global' | 'measured';
   readonly diagonal: boolean;
   readonly smallest: number;
   readonly mixed: readonly { readonly target: string; readonly sparsity: number }[];
@@ -71,7 +74,8 @@ export function settle(options: PruneOptions, trains: boolean): Settled {
     refuse('block', '1x1 with a pattern', block.join('x'));
   }
   for (const { target, sparsity } of mixed) checkShare(`mixed ${target}`, sparsity);
-  if (mixed.length > 0 && (scope === 'global' || amount.kind !== 'sparsity')) {
+  const together = scope === 'global' || scope === 'measured';
+  if (mixed.length > 0 && (together || amount.kind !== 'sparsity')) {
     refuse('mixed', 'shares of their own only beside --sparsity, by gate or matrix', `${amount.kind}, scope ${scope}`);
   }
   if (criterion === 'movement' && !trains) refuse('criterion', 'movement only where the pass trains', 'movement');
@@ -79,13 +83,15 @@ export function settle(options: PruneOptions, trains: boolean): Settled {
     if (!['magnitude', 'gradient', 'taylor'].includes(criterion)) {
       refuse('criterion', 'magnitude, gradient or taylor with a threshold', criterion);
     }
-    if (scope === 'global') refuse('scope', 'gate or matrix with a threshold', 'global');
+    if (together) refuse('scope', 'gate or matrix with a threshold', scope);
   }
   if (criterion === 'obs' && diagonal) refuse('diagonal', 'no kept diagonals with criterion obs', 'true');
+  if (amount.kind === 'pattern' && together) refuse('scope', 'gate or matrix with a pattern', scope);
   if (criterion === 'obs' && scope === 'global') refuse('scope', 'gate or matrix with criterion obs', 'global');
   return {
     ...{ amount, block, criterion, scope, diagonal, mixed },
-    smallest: options.smallest ?? 4096,
+    // A threshold spares what matters by itself.
+    smallest: options.smallest ?? (amount.kind === 'sparsity' ? 4096 : 0),
     target: options.target ?? [],
   };
 }

@@ -19,8 +19,11 @@ export interface Chosen {
  * @throws TARGET_EMPTY where an address, or everything, selects nothing
  */
 export function chooseMatrices(model: Model, settled: Settled): { chosen: Chosen[]; left: string[] } {
-  const { target, mixed, amount, smallest, diagonal } = settled;
+  const { target, mixed, amount, diagonal } = settled;
   const places = matricesOf(model);
+  const products = places.filter(({ role }) => role !== 'table');
+  const sizes = products.map(({ weight }) => sizeOf(model.weights[weight]!.shape));
+  const smallest = sizes.some((size) => size >= settled.smallest) ? settled.smallest : 0;
   for (const address of [...target, ...mixed.map((entry) => entry.target)]) requireMatch(address, places);
   const general = amount.kind === 'sparsity' ? amount.share : 0;
   const left: string[] = [];
@@ -54,7 +57,7 @@ export function chooseMatrices(model: Model, settled: Settled): { chosen: Chosen
     fail('TARGET_EMPTY', 'the model has no matrices to prune', {
       place: model.name,
       found: left.join(', ') || 'none',
-      hint: `matrices of fewer than ${smallest} weights and lookups are pruned only where --target names them`,
+      hint: 'lookups are pruned only where --target names them',
     });
   }
   return { chosen, left };
