@@ -15,12 +15,12 @@ function saturates(): bool {
 }
 
 @inline
-function operand(x: usize): v128 {
+export function operand(x: usize): v128 {
   return v128.load_splat<i32>(x);
 }
 
 @inline
-function accumulate(pairs: bool, sum: v128, w: v128, x: v128, unit: v128): v128 {
+export function accumulate(pairs: bool, sum: v128, w: v128, x: v128, unit: v128): v128 {
   if (pairs) return i32x4.add(sum, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(w, x), unit));
   return i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, sum);
 }

@@ -7,18 +7,18 @@ import { nibbles } from './lanes';
 
 /** A quad of codes, twice, in 16 bits. */
 @inline
-function operand(x: usize): v128 {
+export function operand(x: usize): v128 {
   return i16x8.extend_low_i8x16_u(v128.load_splat<i32>(x));
 }
 
 @inline
-function accumulate(sum: v128, w: v128, x: v128): v128 {
+export function accumulate(sum: v128, w: v128, x: v128): v128 {
   return i32x4.add(sum, i32x4.dot_i16x8_s(w, x));
 }
 
 /** The four row sums of a block. */
 @inline
-function fold(rows01: v128, rows23: v128): v128 {
+export function fold(rows01: v128, rows23: v128): v128 {
   return i32x4.add(
     i8x16.shuffle(rows01, rows23, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27),
     i8x16.shuffle(rows01, rows23, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31),

@@ -5,6 +5,7 @@ import type { Builder, Coded, Vector } from './builder.ts';
 import { packColumns, packNibbles, packQuads, type Reader } from './pack.ts';
 import type { Operand } from './program.ts';
 import { type Segment, segments } from './segments.ts';
+import { findTiles, packByteTiles, packFloatTiles, packNibbleTiles, type Tiles } from './tiles.ts';
 
 export interface Product {
   readonly weight: Weight;
@@ -89,6 +90,13 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
     for (let row = 0; row < rows; row++) out[row] = of(segment.from + row);
     return out;
   };
+  const tiles = tilesThatPay(kernel.op, rows, columns, values);
+  const index = tiles && constant('index', () => tiles.index);
+  if (kernel.op === 'linearF32' && tiles) {
+    const weights = constant('tiles', () => packFloatTiles(tiles, rows, columns, values.real));
+    builder.emit('sparseF32', { ...common, src: { ref: src.ref }, weights, index });
+    return;
+  }
   if (kernel.op === 'linearF32') {
     builder.emit('linearF32', {
       ...common,
@@ -136,15 +144,33 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
     digits: { value: digits },
     plane: { value: plane },
   };
+  if (kernel.op === 'linearI8' && tiles) {
+    const weights = constant('tiles', () => packByteTiles(tiles, rows, columns, values.level));
+    builder.emit('sparseI8', { ...integer, weights, index });
+    return;
+  }
   if (kernel.op === 'linearI8') {
     builder.emit('linearI8', { ...integer, weights: constant('quads', () => packQuads(rows, columns, values.level)) });
     return;
   }
-  builder.emit('linearI4', {
-    ...integer,
-    weights: constant('nibbles', () => packNibbles(rows, columns, values.index, 0)),
-    tables: constant('tables', () => values.tables(strips)),
-  });
+  const tables = constant('tables', () => values.tables(strips));
+  if (tiles) {
+    const weights = constant('tiles', () => packNibbleTiles(tiles, rows, columns, values.index));
+    builder.emit('sparseI4', { ...integer, weights, index, tables });
+    return;
+  }
+  const weights = constant('nibbles', () => packNibbles(rows, columns, values.index, 0));
+  builder.emit('linearI4', { ...integer, weights, tables });
+}
+
+/** The largest share of tiles with which the sparse kernel is the faster one. */
+const sparseBelow = { linearF32: 0.6, linearI8: 0.6, linearI4: 0.6, linearCodes: 0 } as const;
+
+/** The tiles to work on where leaving out the others pays. */
+function tilesThatPay(op: Kernel['op'], rows: number, columns: number, values: Codes): Tiles | undefined {
+  if (op === 'linearCodes') return undefined;
+  const tiles = findTiles(rows, columns, op === 'linearF32' ? values.real : values.level);
+  return tiles && tiles.density <= sparseBelow[op] ? tiles : undefined;
 }
 
 /** How a segment's encoding reads, element by element, in the terms of the kernels; rows count within the segment. */

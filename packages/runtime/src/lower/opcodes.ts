@@ -148,6 +148,62 @@ export const instructionSet = {
     ['tables', 'addr'],
   ],
   /**
+   * linearF32 over the tiles of W that are not all zero; a tile is 8 rows by 4 columns from a multiple of 4 on. What was left out
+   * does not exist: it has the value that linearF32 adds for a zero weight and a finite x, +0, also where x is infinite or NaN. So
+   * for finite x the bits are those of linearF32, and a removed connection carries nothing.
+   * `index`, uint16: per strip of 16 rows the number of tiles of its upper and of its lower 8 rows, then the upper tiles' columns / 4 in
+   * order, then the lower ones'. Weights in the same order: per tile, per column, 8 float32; columns from k on are stored but not used.
+   */
+  sparseF32: [
+    ['rows', 'rows'],
+    ['src', 'ref'],
+    ['dst', 'ref'],
+    ['add', 'ref'],
+    ['weights', 'addr'],
+    ['bias', 'addr'],
+    ['strips', 'int'],
+    ['k', 'int'],
+    ['index', 'addr'],
+  ],
+  /** linearI8 over the tiles of W that are not all zero, `index` as in sparseF32. Per tile 2 blocks of [4 rows][4 columns]. */
+  sparseI8: [
+    ['rows', 'rows'],
+    ['codes', 'ref'],
+    ['meta', 'ref'],
+    ['dst', 'ref'],
+    ['add', 'ref'],
+    ['weights', 'addr'],
+    ['bias', 'addr'],
+    ['strips', 'int'],
+    ['scales', 'addr'],
+    ['offsets', 'addr'],
+    ['start', 'addr'],
+    ['digits', 'int'],
+    ['plane', 'int'],
+    ['index', 'addr'],
+  ],
+  /**
+   * As sparseI8 with q looked up as in linearI4 (tables per strip of 16 rows): a tile has 16 bytes, byte j holding the upper block's
+   * byte j low and the lower block's byte j high.
+   */
+  sparseI4: [
+    ['rows', 'rows'],
+    ['codes', 'ref'],
+    ['meta', 'ref'],
+    ['dst', 'ref'],
+    ['add', 'ref'],
+    ['weights', 'addr'],
+    ['bias', 'addr'],
+    ['strips', 'int'],
+    ['scales', 'addr'],
+    ['offsets', 'addr'],
+    ['start', 'addr'],
+    ['digits', 'int'],
+    ['plane', 'int'],
+    ['index', 'addr'],
+    ['tables', 'addr'],
+  ],
+  /**
    * Rows of a table by id (a float32 holding a whole number). An id outside 0 … vocabulary − 1, or not whole, sets the
    * error word to 1, the word after it to the id (the last such id stays), and gives zeros. Rows of `stride` bytes,
    * float32 or (scales given) int8: value = q·scale [+ offset], both per row of the table.

@@ -139,6 +139,22 @@ function integerProduct(c: Case): Operands & { strips: number; k: number } {
   };
 }
 
+/** Which tiles of each 8 rows exist: none, some or all of them. */
+function tileList(c: Case, strips: number, k: number): { tiles: number; index: number } {
+  const quads = roundUp(k, 4) / 4;
+  const list: number[] = [];
+  let tiles = 0;
+  for (let strip = 0; strip < strips; strip++) {
+    const halves = [0, 1].map(() => {
+      const density = c.pick([0, 0.1, 0.5, 0.5, 1]);
+      return Array.from({ length: quads }, (_, quad) => quad).filter(() => c.chance(density));
+    });
+    list.push(halves[0]!.length, halves[1]!.length, ...halves.flat());
+    tiles += halves.flat().length;
+  }
+  return { tiles, index: c.image.constant(Uint16Array.from(list)) };
+}
+
 function windows(c: Case): { size: number; dilation: number; stride: number } {
   return { size: c.whole(1, 4), dilation: c.whole(1, 3), stride: c.whole(1, 3) };
 }
@@ -225,6 +241,23 @@ export const cases: Readonly<Record<Exclude<Opcode, 'end' | 'scan'>, (c: Case) =
     const weights = bytes(c, common.strips * roundUp(common.k, 4) * 8, -128, 127);
     const tables = c.image.constant(bytes(c, common.strips * 16, -128, 127));
     return { ...common, weights: c.image.constant(weights), tables };
+  },
+  sparseF32(c) {
+    const common = product(c);
+    const { tiles, index } = tileList(c, common.strips, common.k);
+    const weights = c.constant(32 * tiles);
+    return { ...common, src: c.source(common.k, { value: () => c.number(c.chance(0.02)) }), weights, index };
+  },
+  sparseI8(c) {
+    const { k, ...common } = integerProduct(c);
+    const { tiles, index } = tileList(c, common.strips, k);
+    return { ...common, weights: c.image.constant(bytes(c, 32 * tiles, -128, 127)), index };
+  },
+  sparseI4(c) {
+    const { k, ...common } = integerProduct(c);
+    const { tiles, index } = tileList(c, common.strips, k);
+    const weights = c.image.constant(bytes(c, 16 * tiles, -128, 127));
+    return { ...common, weights, index, tables: c.image.constant(bytes(c, common.strips * 16, -128, 127)) };
   },
   embed(c) {
     const n = c.width();

@@ -1,0 +1,208 @@
+import { splat } from './activations';
+import { SparseF32 } from './generated/opcodes';
+import { address, base, int, rowCount, stride } from './operands';
+import { end, lower, readStrip, sharedEnd, tileCount, upper } from './sparse-tiles';
+
+// linearF32 over a list of tiles of 8 rows by 4 columns: each of eight lanes sums over the tile's columns in order. An addition waits
+// for the one before it, so that several sums must run side by side: one row of x works on the upper and the lower half of a strip at
+// once, four rows on one half.
+
+/** Bytes of a tile. */
+const TILE: usize = 128;
+
+@inline
+function accumulate(sum: v128, w: v128, x: v128): v128 {
+  return f32x4.add(sum, f32x4.mul(w, x));
+}
+
+/** Bytes from the row's start to the tile's first column. */
+@inline
+function columns(at: usize): usize {
+  return <usize>load<u16>(at) << 4;
+}
+
+let bias: usize = 0;
+
+/** Writes four outputs. */
+@inline
+function finish(y: v128, at: usize, dst: usize, add: usize): void {
+  if (bias) y = f32x4.add(y, v128.load(bias + at));
+  else if (add) y = f32x4.add(v128.load(add + at), y);
+  v128.store(dst + at, y);
+}
+
+/** Bytes of the columns of the last tile of a list: fewer than four where k ends inside it. */
+@inline
+function lastBytes(from: usize, to: usize, k: i32): usize {
+  return to > from && <i32>load<u16>(to - 2) == k >> 2 ? <usize>(k & 3) << 2 : 0;
+}
+
+/** One row of x, sixteen outputs. */
+function row16(w: usize, x: usize, k: i32, dst: usize, add: usize): void {
+  let a0 = splat(0);
+  let a1 = splat(0);
+  let b0 = splat(0);
+  let b1 = splat(0);
+  let i = upper;
+  let j = lower;
+  let v = w + ((lower - upper) >> 1) * TILE;
+  // Tiles that k cuts are the last of their list.
+  const cutUpper = lastBytes(upper, lower, k);
+  const cutLower = lastBytes(lower, end, k);
+  const upperEnd = lower - (cutUpper ? 2 : 0);
+  const lowerEnd = end - (cutLower ? 2 : 0);
+  const shared = i + min(upperEnd - i, lowerEnd - j);
+  for (; i < shared; i += 2, j += 2, w += TILE, v += TILE) {
+    const xi = x + columns(i);
+    const xj = x + columns(j);
+    let p = v128.load_splat<f32>(xi);
+    let q = v128.load_splat<f32>(xj);
+    a0 = accumulate(a0, v128.load(w), p);
+    a1 = accumulate(a1, v128.load(w, 16), p);
+    b0 = accumulate(b0, v128.load(v), q);
+    b1 = accumulate(b1, v128.load(v, 16), q);
+    // Never taken. V8 moves the loads of a block to its top, where so many of them leave no registers.
+    if (w == 0) break;
+    p = v128.load_splat<f32>(xi, 4);
+    q = v128.load_splat<f32>(xj, 4);
+    a0 = accumulate(a0, v128.load(w, 32), p);
+    a1 = accumulate(a1, v128.load(w, 48), p);
+    b0 = accumulate(b0, v128.load(v, 32), q);
+    b1 = accumulate(b1, v128.load(v, 48), q);
+    if (v == 0) break;
+    p = v128.load_splat<f32>(xi, 8);
+    q = v128.load_splat<f32>(xj, 8);
+    a0 = accumulate(a0, v128.load(w, 64), p);
+    a1 = accumulate(a1, v128.load(w, 80), p);
+    b0 = accumulate(b0, v128.load(v, 64), q);
+    b1 = accumulate(b1, v128.load(v, 80), q);
+    if (i == 0) break;
+    p = v128.load_splat<f32>(xi, 12);
+    q = v128.load_splat<f32>(xj, 12);
+    a0 = accumulate(a0, v128.load(w, 96), p);
+    a1 = accumulate(a1, v128.load(w, 112), p);
+    b0 = accumulate(b0, v128.load(v, 96), q);
+    b1 = accumulate(b1, v128.load(v, 112), q);
+  }
+  for (; i < upperEnd; i += 2, w += TILE) {
+    const xi = x + columns(i);
+    for (let c: usize = 0; c < 4; c++) {
+      const p = v128.load_splat<f32>(xi + (c << 2));
+      a0 = accumulate(a0, v128.load(w + (c << 5)), p);
+      a1 = accumulate(a1, v128.load(w + (c << 5), 16), p);
+    }
+  }
+  for (; j < lowerEnd; j += 2, v += TILE) {
+    const xj = x + columns(j);
+    for (let c: usize = 0; c < 4; c++) {
+      const q = v128.load_splat<f32>(xj + (c << 2));
+      b0 = accumulate(b0, v128.load(v + (c << 5)), q);
+      b1 = accumulate(b1, v128.load(v + (c << 5), 16), q);
+    }
+  }
+  const xk = x + (<usize>(k >> 2) << 4);
+  for (let c: usize = 0; c < cutUpper; c += 4) {
+    const p = v128.load_splat<f32>(xk + c);
+    a0 = accumulate(a0, v128.load(w + (c << 3)), p);
+    a1 = accumulate(a1, v128.load(w + (c << 3), 16), p);
+  }
+  for (let c: usize = 0; c < cutLower; c += 4) {
+    const q = v128.load_splat<f32>(xk + c);
+    b0 = accumulate(b0, v128.load(v + (c << 3)), q);
+    b1 = accumulate(b1, v128.load(v + (c << 3), 16), q);
+  }
+  finish(a0, 0, dst, add);
+  finish(a1, 16, dst, add);
+  finish(b0, 32, dst, add);
+  finish(b1, 48, dst, add);
+}
+
+/** Four rows of x, eight outputs: the tiles from i up to `stop`. */
+function rows4(w: usize, i: usize, stop: usize, x: usize, step: usize, k: i32, at: usize, dst: usize, dstStep: usize, add: usize, addStep: usize): void {
+  let a0 = splat(0);
+  let a1 = splat(0);
+  let b0 = splat(0);
+  let b1 = splat(0);
+  let c0 = splat(0);
+  let c1 = splat(0);
+  let d0 = splat(0);
+  let d1 = splat(0);
+  const x1 = x + step;
+  const x2 = x1 + step;
+  const x3 = x2 + step;
+  const cut = lastBytes(i, stop, k);
+  for (; i < stop; i += 2, w += TILE) {
+    let o = columns(i);
+    const last = o + (cut && i + 2 == stop ? cut : 16);
+    for (let u = w; o < last; o += 4, u += 32) {
+      const w0 = v128.load(u);
+      const w1 = v128.load(u, 16);
+      let p = v128.load_splat<f32>(x + o);
+      a0 = accumulate(a0, w0, p);
+      a1 = accumulate(a1, w1, p);
+      p = v128.load_splat<f32>(x1 + o);
+      b0 = accumulate(b0, w0, p);
+      b1 = accumulate(b1, w1, p);
+      p = v128.load_splat<f32>(x2 + o);
+      c0 = accumulate(c0, w0, p);
+      c1 = accumulate(c1, w1, p);
+      p = v128.load_splat<f32>(x3 + o);
+      d0 = accumulate(d0, w0, p);
+      d1 = accumulate(d1, w1, p);
+    }
+  }
+  finish(a0, at, dst, add);
+  finish(a1, at + 16, dst, add);
+  dst += dstStep;
+  add += addStep;
+  finish(b0, at, dst, add);
+  finish(b1, at + 16, dst, add);
+  dst += dstStep;
+  add += addStep;
+  finish(c0, at, dst, add);
+  finish(c1, at + 16, dst, add);
+  dst += dstStep;
+  add += addStep;
+  finish(d0, at, dst, add);
+  finish(d1, at + 16, dst, add);
+}
+
+export function sparseF32(pc: usize): void {
+  const rows = rowCount(pc + SparseF32.rows);
+  const k = int(pc + SparseF32.k);
+  const src = base(pc + SparseF32.src);
+  const srcStride = stride(pc + SparseF32.src);
+  const dstStride = stride(pc + SparseF32.dst);
+  let dst = base(pc + SparseF32.dst);
+  let add = base(pc + SparseF32.add);
+  const addStride = add ? stride(pc + SparseF32.add) : 0;
+  let w = address(pc + SparseF32.weights);
+  let index = address(pc + SparseF32.index);
+  bias = address(pc + SparseF32.bias);
+  for (let strips = int(pc + SparseF32.strips); strips > 0; strips--) {
+    readStrip(index);
+    const below = w + ((lower - upper) >> 1) * TILE;
+    let x = src;
+    let y = dst;
+    let a = add;
+    let left = rows;
+    for (; left >= 4; left -= 4) {
+      rows4(w, upper, lower, x, srcStride, k, 0, y, dstStride, a, addStride);
+      rows4(below, lower, end, x, srcStride, k, 32, y, dstStride, a, addStride);
+      x += 4 * srcStride;
+      y += 4 * dstStride;
+      a += 4 * addStride;
+    }
+    for (; left > 0; left--) {
+      row16(w, x, k, y, a);
+      x += srcStride;
+      y += dstStride;
+      a += addStride;
+    }
+    w += tileCount() * TILE;
+    index = end;
+    dst += 64;
+    if (add) add += 64;
+    if (bias) bias += 64;
+  }
+}

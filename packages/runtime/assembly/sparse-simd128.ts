@@ -1,0 +1,147 @@
+import { finish, oneDigit, twoDigits } from './int-epilogue';
+import { highLevels, INT4, INT8, lowLevels } from './int-blocks';
+import { accumulate, fold } from './int-simd128';
+import { nibbles } from './lanes';
+import { end, lower, sharedEnd, tileBytes, upper } from './sparse-tiles';
+
+/** The quad of codes that a tile works on, twice, in 16 bits. */
+@inline
+function operand(x: usize, at: usize): v128 {
+  return i16x8.extend_low_i8x16_u(v128.load_splat<i32>(x + (<usize>load<u16>(at) << 2)));
+}
+
+// Sums of a tile: rows 0 and 1, 2 and 3, 4 and 5, 6 and 7, each row's even and odd pair side by side. There is no returning
+// several vectors, hence four functions; what they share is computed once.
+
+@inline
+function rows01(kind: i32, table: v128, nibble: v128, w: usize): v128 {
+  return kind == INT8 ? v128.load_ext<i8>(w) : i16x8.extend_low_i8x16_s(lowLevels(table, v128.load(w), nibble));
+}
+
+@inline
+function rows23(kind: i32, table: v128, nibble: v128, w: usize): v128 {
+  return kind == INT8 ? v128.load_ext<i8>(w, 8) : i16x8.extend_high_i8x16_s(lowLevels(table, v128.load(w), nibble));
+}
+
+@inline
+function rows45(kind: i32, table: v128, nibble: v128, w: usize): v128 {
+  return kind == INT8 ? v128.load_ext<i8>(w, 16) : i16x8.extend_low_i8x16_s(highLevels(table, v128.load(w), nibble));
+}
+
+@inline
+function rows67(kind: i32, table: v128, nibble: v128, w: usize): v128 {
+  return kind == INT8 ? v128.load_ext<i8>(w, 24) : i16x8.extend_high_i8x16_s(highLevels(table, v128.load(w), nibble));
+}
+
+/** One operand, sixteen outputs: the upper and the lower tiles side by side, then what one of them has more. */
+@inline
+export function one(kind: i32, levels: usize, w: usize, x: usize, meta: usize, dst: usize, add: usize): void {
+  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+  const nibble = nibbles;
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let a3 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let b2 = i32x4.splat(0);
+  let b3 = i32x4.splat(0);
+  let i = upper;
+  let j = lower;
+  let v = w + ((lower - upper) >> 1) * tileBytes(kind);
+  const shared = sharedEnd();
+  for (; i < shared; i += 2, j += 2, w += tileBytes(kind), v += tileBytes(kind)) {
+    const xi = operand(x, i);
+    a0 = accumulate(a0, rows01(kind, table, nibble, w), xi);
+    a1 = accumulate(a1, rows23(kind, table, nibble, w), xi);
+    a2 = accumulate(a2, rows45(kind, table, nibble, w), xi);
+    a3 = accumulate(a3, rows67(kind, table, nibble, w), xi);
+    // Never taken. V8 moves the loads of a block to its top, and eight of them leave no registers for the sums.
+    if (w == 0) break;
+    const xj = operand(x, j);
+    b0 = accumulate(b0, rows01(kind, table, nibble, v), xj);
+    b1 = accumulate(b1, rows23(kind, table, nibble, v), xj);
+    b2 = accumulate(b2, rows45(kind, table, nibble, v), xj);
+    b3 = accumulate(b3, rows67(kind, table, nibble, v), xj);
+  }
+  const upperEnd = lower;
+  for (; i < upperEnd; i += 2, w += tileBytes(kind)) {
+    const xi = operand(x, i);
+    a0 = accumulate(a0, rows01(kind, table, nibble, w), xi);
+    a1 = accumulate(a1, rows23(kind, table, nibble, w), xi);
+    a2 = accumulate(a2, rows45(kind, table, nibble, w), xi);
+    a3 = accumulate(a3, rows67(kind, table, nibble, w), xi);
+  }
+  const lowerEnd = end;
+  for (; j < lowerEnd; j += 2, v += tileBytes(kind)) {
+    const xj = operand(x, j);
+    b0 = accumulate(b0, rows01(kind, table, nibble, v), xj);
+    b1 = accumulate(b1, rows23(kind, table, nibble, v), xj);
+    b2 = accumulate(b2, rows45(kind, table, nibble, v), xj);
+    b3 = accumulate(b3, rows67(kind, table, nibble, v), xj);
+  }
+  finish(oneDigit(fold(a0, a1), 0), 0, meta, dst, add);
+  finish(oneDigit(fold(a2, a3), 16), 16, meta, dst, add);
+  finish(oneDigit(fold(b0, b1), 32), 32, meta, dst, add);
+  finish(oneDigit(fold(b2, b3), 48), 48, meta, dst, add);
+}
+
+/** Two operands (two digits of a row, or two rows), eight outputs: the tiles at `i` up to `stop`. */
+@inline
+export function two(
+  kind: i32,
+  levels: usize,
+  at: usize,
+  digits: i32,
+  w: usize,
+  i: usize,
+  stop: usize,
+  x: usize,
+  step: usize,
+  meta: usize,
+  metaStep: usize,
+  dst: usize,
+  dstStep: usize,
+  add: usize,
+  addStep: usize,
+): void {
+  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+  const nibble = nibbles;
+  let a0 = i32x4.splat(0);
+  let a1 = i32x4.splat(0);
+  let a2 = i32x4.splat(0);
+  let a3 = i32x4.splat(0);
+  let b0 = i32x4.splat(0);
+  let b1 = i32x4.splat(0);
+  let b2 = i32x4.splat(0);
+  let b3 = i32x4.splat(0);
+  const y = x + step;
+  for (; i < stop; i += 2, w += tileBytes(kind)) {
+    const xi = operand(x, i);
+    const yi = operand(y, i);
+    const w0 = rows01(kind, table, nibble, w);
+    a0 = accumulate(a0, w0, xi);
+    b0 = accumulate(b0, w0, yi);
+    const w1 = rows23(kind, table, nibble, w);
+    a1 = accumulate(a1, w1, xi);
+    b1 = accumulate(b1, w1, yi);
+    const w2 = rows45(kind, table, nibble, w);
+    a2 = accumulate(a2, w2, xi);
+    b2 = accumulate(b2, w2, yi);
+    const w3 = rows67(kind, table, nibble, w);
+    a3 = accumulate(a3, w3, xi);
+    b3 = accumulate(b3, w3, yi);
+  }
+  if (digits == 2) {
+    finish(twoDigits(fold(a0, a1), fold(b0, b1), at), at, meta, dst, add);
+    finish(twoDigits(fold(a2, a3), fold(b2, b3), at + 16), at + 16, meta, dst, add);
+    return;
+  }
+  finish(oneDigit(fold(a0, a1), at), at, meta, dst, add);
+  finish(oneDigit(fold(a2, a3), at + 16), at + 16, meta, dst, add);
+  meta += metaStep;
+  dst += dstStep;
+  add += addStep;
+  finish(oneDigit(fold(b0, b1), at), at, meta, dst, add);
+  finish(oneDigit(fold(b2, b3), at + 16), at + 16, meta, dst, add);
+}

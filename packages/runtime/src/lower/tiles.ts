@@ -1,0 +1,83 @@
+import { roundUp } from '../tensor/index.ts';
+import type { Reader } from './pack.ts';
+
+/** The tiles of 8 rows × 4 columns of a product that are not all zero, in the order of the sparse kernels. */
+export interface Tiles {
+  /** As sparseF32 wants it. */
+  readonly index: Uint16Array;
+  /** First row and first column of each. */
+  readonly places: readonly (readonly [row: number, column: number])[];
+  /** Their share of all tiles that the dense kernel would work on. */
+  readonly density: number;
+}
+
+/** Looks for zeros in the rows as they lie in strips of 16; undefined where there are more tiles than 16 bits can count. */
+export function findTiles(rows: number, columns: number, read: Reader): Tiles | undefined {
+  const quads = roundUp(columns, 4) / 4;
+  if (quads > 0xffff) return undefined;
+  const strips = roundUp(rows, 16) / 16;
+  const index: number[] = [];
+  const places: [number, number][] = [];
+  for (let strip = 0; strip < strips; strip++) {
+    const halves = [strip * 16, strip * 16 + 8].map((row) => {
+      const height = Math.min(8, rows - row);
+      const own: number[] = [];
+      for (let quad = 0; quad < quads; quad++) {
+        if (isZero(row, height, 4 * quad, Math.min(4, columns - 4 * quad), read)) continue;
+        own.push(quad);
+        places.push([row, 4 * quad]);
+      }
+      return own;
+    });
+    index.push(halves[0]!.length, halves[1]!.length, ...halves[0]!, ...halves[1]!);
+  }
+  return { index: Uint16Array.from(index), places, density: places.length / (strips * 2 * quads) };
+}
+
+function isZero(row: number, height: number, column: number, width: number, read: Reader): boolean {
+  for (let i = 0; i < height; i++) {
+    for (let c = 0; c < width; c++) if (read(row + i, column + c) !== 0) return false;
+  }
+  return true;
+}
+
+/** float32 tiles in the order of sparseF32. */
+export function packFloatTiles({ places }: Tiles, rows: number, columns: number, read: Reader): Float32Array {
+  const out = new Float32Array(32 * places.length);
+  eachWeight(places, rows, columns, (tile, i, c, row, column) => {
+    out[32 * tile + 8 * c + i] = read(row, column);
+  });
+  return out;
+}
+
+/** int8 tiles in the order of sparseI8. */
+export function packByteTiles({ places }: Tiles, rows: number, columns: number, read: Reader): Int8Array {
+  const out = new Int8Array(32 * places.length);
+  eachWeight(places, rows, columns, (tile, i, c, row, column) => {
+    out[32 * tile + 4 * i + c] = read(row, column);
+  });
+  return out;
+}
+
+/** Tiles of 4-bit table indices in the order of sparseI4. */
+export function packNibbleTiles({ places }: Tiles, rows: number, columns: number, read: Reader): Uint8Array {
+  const out = new Uint8Array(16 * places.length);
+  eachWeight(places, rows, columns, (tile, i, c, row, column) => {
+    out[16 * tile + 4 * (i & 3) + c]! |= read(row, column) << (i & 4);
+  });
+  return out;
+}
+
+/** Row i and column c of each tile that lie in the matrix. */
+function eachWeight(
+  places: Tiles['places'],
+  rows: number,
+  columns: number,
+  use: (tile: number, i: number, c: number, row: number, column: number) => void,
+): void {
+  places.forEach(([row, column], tile) => {
+    for (let i = 0; i < 8 && row + i < rows; i++) {
+      for (let c = 0; c < 4 && column + c < columns; c++) use(tile, i, c, row + i, column + c);
+    }
+  });
+}
