@@ -3,7 +3,7 @@
 export const gatesOf = { lstm: ['input', 'forget', 'output', 'candidate'], gru: ['update', 'reset', 'candidate'] };
 
 /** Mulberry32 in ±1. */
-function random(seed) {
+export function randomNumbers(seed) {
   let a = seed >>> 0;
   return () => {
     a = (a + 0x6d2b79f5) >>> 0;
@@ -15,7 +15,7 @@ function random(seed) {
 
 /** A layer with H inputs and H units; GRU with the reset gate after the product. Glorot-like scales keep it alive. */
 export function makeLayer(cell, units) {
-  const next = random(units * 7 + cell.length);
+  const next = randomNumbers(units * 7 + cell.length);
   const rows = gatesOf[cell].length * units;
   const values = (count, span) => Float32Array.from({ length: count }, () => next() * span);
   const span = Math.sqrt(3 / units);
@@ -30,7 +30,7 @@ export function makeLayer(cell, units) {
 }
 
 export function makeInput(units, steps) {
-  const next = random(units + steps);
+  const next = randomNumbers(units + steps);
   return Float32Array.from({ length: units * steps }, () => next());
 }
 

@@ -1,11 +1,10 @@
 import { splat } from './activations';
 import { SparseF32 } from './generated/opcodes';
 import { address, base, int, rowCount, stride } from './operands';
-import { end, lower, readStrip, sharedEnd, tileCount, upper } from './sparse-tiles';
+import { end, firstAt, firstCount, firstTiles, pairCount, readPair, secondAt, secondTiles } from './sparse-tiles';
 
 // linearF32 over a list of tiles of 8 rows by 4 columns: each of eight lanes sums over the tile's columns in order. An addition waits
-// for the one before it, so that several sums must run side by side: one row of x works on the upper and the lower half of a strip at
-// once, four rows on one half.
+// for the one before it, so that several sums must run side by side: of one row of x with a pair of strips, of four rows with one strip.
 
 /** Bytes of a tile. */
 const TILE: usize = 128;
@@ -37,22 +36,21 @@ function lastBytes(from: usize, to: usize, k: i32): usize {
   return to > from && <i32>load<u16>(to - 2) == k >> 2 ? <usize>(k & 3) << 2 : 0;
 }
 
-/** One row of x, sixteen outputs. */
+/** One row of x, the sixteen outputs of a pair. */
 function row16(w: usize, x: usize, k: i32, dst: usize, add: usize): void {
   let a0 = splat(0);
   let a1 = splat(0);
   let b0 = splat(0);
   let b1 = splat(0);
-  let i = upper;
-  let j = lower;
-  let v = w + ((lower - upper) >> 1) * TILE;
-  // Tiles that k cuts are the last of their list.
-  const cutUpper = lastBytes(upper, lower, k);
-  const cutLower = lastBytes(lower, end, k);
-  const upperEnd = lower - (cutUpper ? 2 : 0);
-  const lowerEnd = end - (cutLower ? 2 : 0);
-  const shared = i + min(upperEnd - i, lowerEnd - j);
-  for (; i < shared; i += 2, j += 2, w += TILE, v += TILE) {
+  let i = firstTiles;
+  let j = secondTiles;
+  let v = w + firstCount() * TILE;
+  // Tiles that k cuts are the last of their strip.
+  const cutFirst = lastBytes(i, j, k);
+  const cutSecond = lastBytes(j, end, k);
+  const shared = j - (cutFirst ? 2 : 0);
+  const stop = end - (cutSecond ? 2 : 0);
+  for (; i < shared && j < stop; i += 2, j += 2, w += TILE, v += TILE) {
     const xi = x + columns(i);
     const xj = x + columns(j);
     let p = v128.load_splat<f32>(xi);
@@ -84,7 +82,7 @@ function row16(w: usize, x: usize, k: i32, dst: usize, add: usize): void {
     b0 = accumulate(b0, v128.load(v, 96), q);
     b1 = accumulate(b1, v128.load(v, 112), q);
   }
-  for (; i < upperEnd; i += 2, w += TILE) {
+  for (; i < shared; i += 2, w += TILE) {
     const xi = x + columns(i);
     for (let c: usize = 0; c < 4; c++) {
       const p = v128.load_splat<f32>(xi + (c << 2));
@@ -92,7 +90,7 @@ function row16(w: usize, x: usize, k: i32, dst: usize, add: usize): void {
       a1 = accumulate(a1, v128.load(w + (c << 5), 16), p);
     }
   }
-  for (; j < lowerEnd; j += 2, v += TILE) {
+  for (; j < stop; j += 2, v += TILE) {
     const xj = x + columns(j);
     for (let c: usize = 0; c < 4; c++) {
       const q = v128.load_splat<f32>(xj + (c << 2));
@@ -101,23 +99,23 @@ function row16(w: usize, x: usize, k: i32, dst: usize, add: usize): void {
     }
   }
   const xk = x + (<usize>(k >> 2) << 4);
-  for (let c: usize = 0; c < cutUpper; c += 4) {
+  for (let c: usize = 0; c < cutFirst; c += 4) {
     const p = v128.load_splat<f32>(xk + c);
     a0 = accumulate(a0, v128.load(w + (c << 3)), p);
     a1 = accumulate(a1, v128.load(w + (c << 3), 16), p);
   }
-  for (let c: usize = 0; c < cutLower; c += 4) {
+  for (let c: usize = 0; c < cutSecond; c += 4) {
     const q = v128.load_splat<f32>(xk + c);
     b0 = accumulate(b0, v128.load(v + (c << 3)), q);
     b1 = accumulate(b1, v128.load(v + (c << 3), 16), q);
   }
-  finish(a0, 0, dst, add);
-  finish(a1, 16, dst, add);
-  finish(b0, 32, dst, add);
-  finish(b1, 48, dst, add);
+  finish(a0, firstAt, dst, add);
+  finish(a1, firstAt + 16, dst, add);
+  finish(b0, secondAt, dst, add);
+  finish(b1, secondAt + 16, dst, add);
 }
 
-/** Four rows of x, eight outputs: the tiles from i up to `stop`. */
+/** Four rows of x, the eight outputs of a strip: its tiles from `i` up to `stop`. */
 function rows4(w: usize, i: usize, stop: usize, x: usize, step: usize, k: i32, at: usize, dst: usize, dstStep: usize, add: usize, addStep: usize): void {
   let a0 = splat(0);
   let a1 = splat(0);
@@ -173,22 +171,23 @@ export function sparseF32(pc: usize): void {
   const src = base(pc + SparseF32.src);
   const srcStride = stride(pc + SparseF32.src);
   const dstStride = stride(pc + SparseF32.dst);
-  let dst = base(pc + SparseF32.dst);
-  let add = base(pc + SparseF32.add);
+  const dst = base(pc + SparseF32.dst);
+  const add = base(pc + SparseF32.add);
   const addStride = add ? stride(pc + SparseF32.add) : 0;
   let w = address(pc + SparseF32.weights);
   let index = address(pc + SparseF32.index);
   bias = address(pc + SparseF32.bias);
-  for (let strips = int(pc + SparseF32.strips); strips > 0; strips--) {
-    readStrip(index);
-    const below = w + ((lower - upper) >> 1) * TILE;
+  // As many pairs of 8 rows as strips of 16.
+  for (let pair = int(pc + SparseF32.strips); pair > 0; pair--) {
+    readPair(index);
+    const second = w + firstCount() * TILE;
     let x = src;
     let y = dst;
     let a = add;
     let left = rows;
     for (; left >= 4; left -= 4) {
-      rows4(w, upper, lower, x, srcStride, k, 0, y, dstStride, a, addStride);
-      rows4(below, lower, end, x, srcStride, k, 32, y, dstStride, a, addStride);
+      rows4(w, firstTiles, secondTiles, x, srcStride, k, firstAt, y, dstStride, a, addStride);
+      rows4(second, secondTiles, end, x, srcStride, k, secondAt, y, dstStride, a, addStride);
       x += 4 * srcStride;
       y += 4 * dstStride;
       a += 4 * addStride;
@@ -199,10 +198,7 @@ export function sparseF32(pc: usize): void {
       y += dstStride;
       a += addStride;
     }
-    w += tileCount() * TILE;
+    w += pairCount() * TILE;
     index = end;
-    dst += 64;
-    if (add) add += 64;
-    if (bias) bias += 64;
   }
 }

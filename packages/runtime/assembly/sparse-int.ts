@@ -1,11 +1,11 @@
 import { SparseI4, SparseI8 } from './generated/opcodes';
 import { INT4, INT8 } from './int-blocks';
-import { beginStrips, nextStrip } from './int-epilogue';
+import { beginStrips } from './int-epilogue';
 import { inPairs } from './int-relaxed';
 import { address, base, int, rowCount, stride } from './operands';
 import * as relaxed from './sparse-relaxed';
 import * as simd128 from './sparse-simd128';
-import { end, lower, readStrip, tileBytes, tileCount, upper } from './sparse-tiles';
+import { end, firstAt, firstCount, firstTiles, pairCount, readPair, secondAt, secondTiles, tileBytes } from './sparse-tiles';
 
 /** linearI8 and linearI4 over a list of tiles. */
 @inline
@@ -19,11 +19,11 @@ function linear(pairs: bool, kind: i32, pc: usize): void {
   const meta = base(pc + SparseI8.meta);
   const metaStride = stride(pc + SparseI8.meta);
   const dstStride = stride(pc + SparseI8.dst);
-  let dst = base(pc + SparseI8.dst);
-  let add = base(pc + SparseI8.add);
+  const dst = base(pc + SparseI8.dst);
+  const add = base(pc + SparseI8.add);
   const addStride = add ? stride(pc + SparseI8.add) : 0;
   let w = address(pc + SparseI8.weights);
-  let levels = kind == INT4 ? address(pc + SparseI4.tables) : 0;
+  const tables = kind == INT4 ? address(pc + SparseI4.tables) : 0;
   let index = address(pc + SparseI8.index);
   beginStrips(
     address(pc + SparseI8.scales),
@@ -31,9 +31,10 @@ function linear(pairs: bool, kind: i32, pc: usize): void {
     address(pc + SparseI8.bias),
     address(pc + SparseI8.start),
   );
-  for (let strips = int(pc + SparseI8.strips); strips > 0; strips--) {
-    readStrip(index);
-    const below = w + ((lower - upper) >> 1) * tileBytes(kind);
+  // As many pairs of 8 rows as strips of 16.
+  for (let pair = int(pc + SparseI8.strips); pair > 0; pair--) {
+    readPair(index);
+    const second = w + firstCount() * tileBytes(kind);
     let x = codes;
     let m = meta;
     let y = dst;
@@ -43,22 +44,26 @@ function linear(pairs: bool, kind: i32, pc: usize): void {
       let done = 1;
       if (digits == 2 || left > 1) {
         const step = digits == 2 ? plane : codesStride;
-        // The lower eight outputs lie 32 bytes after the upper ones.
-        for (let at: usize = 0; at < 64; at += 32) {
-          const v = at ? below : w;
-          const i = at ? lower : upper;
-          const stop = at ? end : lower;
+        let v = w;
+        let at = firstAt;
+        let i = firstTiles;
+        let stop = secondTiles;
+        for (let strip = 0; strip < 2; strip++) {
           if (ASC_FEATURE_RELAXED_SIMD) {
-            relaxed.two(pairs, kind, levels, at, digits, v, i, stop, x, step, m, metaStride, y, dstStride, a, addStride);
+            relaxed.two(pairs, kind, tables, at, digits, v, i, stop, x, step, m, metaStride, y, dstStride, a, addStride);
           } else {
-            simd128.two(kind, levels, at, digits, v, i, stop, x, step, m, metaStride, y, dstStride, a, addStride);
+            simd128.two(kind, tables, at, digits, v, i, stop, x, step, m, metaStride, y, dstStride, a, addStride);
           }
+          v = second;
+          at = secondAt;
+          i = stop;
+          stop = end;
         }
         done = digits == 2 ? 1 : 2;
       } else if (ASC_FEATURE_RELAXED_SIMD) {
-        relaxed.one(pairs, kind, levels, w, x, m, y, a);
+        relaxed.one(pairs, kind, tables, w, x, m, y, a);
       } else {
-        simd128.one(kind, levels, w, x, m, y, a);
+        simd128.one(kind, tables, w, x, m, y, a);
       }
       x += done * codesStride;
       m += done * metaStride;
@@ -66,12 +71,8 @@ function linear(pairs: bool, kind: i32, pc: usize): void {
       a += done * addStride;
       left -= done;
     }
-    w += tileCount() * tileBytes(kind);
+    w += pairCount() * tileBytes(kind);
     index = end;
-    dst += 64;
-    if (add) add += 64;
-    levels += 16;
-    nextStrip();
   }
 }
 

@@ -2,7 +2,7 @@ import { finish, oneDigit, twoDigits } from './int-epilogue';
 import { highLevels, INT4, INT8, lowLevels } from './int-blocks';
 import { accumulate } from './int-relaxed';
 import { nibbles, ones } from './lanes';
-import { end, lower, sharedEnd, tileBytes, upper } from './sparse-tiles';
+import { end, firstAt, firstCount, firstTiles, levelsOf, secondAt, secondTiles, tileBytes } from './sparse-tiles';
 
 /** The quad of codes that a tile works on. */
 @inline
@@ -20,52 +20,49 @@ function second(kind: i32, table: v128, nibble: v128, w: usize): v128 {
   return kind == INT8 ? v128.load(w, 16) : highLevels(table, v128.load(w), nibble);
 }
 
-/** One operand, sixteen outputs: the upper and the lower tiles side by side, then what one of them has more. */
+/** One operand, the sixteen outputs of a pair. */
 @inline
-export function one(pairs: bool, kind: i32, levels: usize, w: usize, x: usize, meta: usize, dst: usize, add: usize): void {
-  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+export function one(pairs: bool, kind: i32, tables: usize, w: usize, x: usize, meta: usize, dst: usize, add: usize): void {
+  const table = kind == INT4 ? levelsOf(tables, firstAt) : i32x4.splat(0);
+  const table2 = kind == INT4 ? levelsOf(tables, secondAt) : i32x4.splat(0);
   const nibble = nibbles;
   const unit = ones;
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let b0 = i32x4.splat(0);
   let b1 = i32x4.splat(0);
-  let i = upper;
-  let j = lower;
-  let v = w + ((lower - upper) >> 1) * tileBytes(kind);
-  const shared = sharedEnd();
+  let i = firstTiles;
+  let j = secondTiles;
+  let v = w + firstCount() * tileBytes(kind);
+  const shared = j;
   for (; i < shared; i += 2, j += 2, w += tileBytes(kind), v += tileBytes(kind)) {
     const xi = operand(x, i);
     a0 = accumulate(pairs, a0, first(kind, table, nibble, w), xi, unit);
     a1 = accumulate(pairs, a1, second(kind, table, nibble, w), xi, unit);
     const xj = operand(x, j);
-    b0 = accumulate(pairs, b0, first(kind, table, nibble, v), xj, unit);
-    b1 = accumulate(pairs, b1, second(kind, table, nibble, v), xj, unit);
+    b0 = accumulate(pairs, b0, first(kind, table2, nibble, v), xj, unit);
+    b1 = accumulate(pairs, b1, second(kind, table2, nibble, v), xj, unit);
   }
-  const upperEnd = lower;
-  for (; i < upperEnd; i += 2, w += tileBytes(kind)) {
-    const xi = operand(x, i);
-    a0 = accumulate(pairs, a0, first(kind, table, nibble, w), xi, unit);
-    a1 = accumulate(pairs, a1, second(kind, table, nibble, w), xi, unit);
-  }
-  const lowerEnd = end;
-  for (; j < lowerEnd; j += 2, v += tileBytes(kind)) {
+  const stop = end;
+  for (; j < stop; j += 2, v += tileBytes(kind)) {
     const xj = operand(x, j);
-    b0 = accumulate(pairs, b0, first(kind, table, nibble, v), xj, unit);
-    b1 = accumulate(pairs, b1, second(kind, table, nibble, v), xj, unit);
+    b0 = accumulate(pairs, b0, first(kind, table2, nibble, v), xj, unit);
+    b1 = accumulate(pairs, b1, second(kind, table2, nibble, v), xj, unit);
   }
-  finish(oneDigit(a0, 0), 0, meta, dst, add);
-  finish(oneDigit(a1, 16), 16, meta, dst, add);
-  finish(oneDigit(b0, 32), 32, meta, dst, add);
-  finish(oneDigit(b1, 48), 48, meta, dst, add);
+  let at = firstAt;
+  finish(oneDigit(a0, at), at, meta, dst, add);
+  finish(oneDigit(a1, at + 16), at + 16, meta, dst, add);
+  at = secondAt;
+  finish(oneDigit(b0, at), at, meta, dst, add);
+  finish(oneDigit(b1, at + 16), at + 16, meta, dst, add);
 }
 
-/** Two operands (two digits of a row, or two rows), eight outputs: the tiles at `i` up to `stop`. */
+/** Two operands (two digits of a row, or two rows), the eight outputs of a strip: its tiles from `i` up to `stop`. */
 @inline
 export function two(
   pairs: bool,
   kind: i32,
-  levels: usize,
+  tables: usize,
   at: usize,
   digits: i32,
   w: usize,
@@ -80,7 +77,7 @@ export function two(
   add: usize,
   addStep: usize,
 ): void {
-  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+  const table = kind == INT4 ? levelsOf(tables, at) : i32x4.splat(0);
   const nibble = nibbles;
   const unit = ones;
   let a0 = i32x4.splat(0);

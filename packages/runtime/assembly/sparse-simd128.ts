@@ -2,7 +2,7 @@ import { finish, oneDigit, twoDigits } from './int-epilogue';
 import { highLevels, INT4, INT8, lowLevels } from './int-blocks';
 import { accumulate, fold } from './int-simd128';
 import { nibbles } from './lanes';
-import { end, lower, sharedEnd, tileBytes, upper } from './sparse-tiles';
+import { end, firstAt, firstCount, firstTiles, levelsOf, secondAt, secondTiles, tileBytes } from './sparse-tiles';
 
 /** The quad of codes that a tile works on, twice, in 16 bits. */
 @inline
@@ -10,8 +10,7 @@ function operand(x: usize, at: usize): v128 {
   return i16x8.extend_low_i8x16_u(v128.load_splat<i32>(x + (<usize>load<u16>(at) << 2)));
 }
 
-// Sums of a tile: rows 0 and 1, 2 and 3, 4 and 5, 6 and 7, each row's even and odd pair side by side. There is no returning
-// several vectors, hence four functions; what they share is computed once.
+// A tile in four vectors, two rows in each: a function returns one vector only. What they share is computed once.
 
 @inline
 function rows01(kind: i32, table: v128, nibble: v128, w: usize): v128 {
@@ -33,10 +32,11 @@ function rows67(kind: i32, table: v128, nibble: v128, w: usize): v128 {
   return kind == INT8 ? v128.load_ext<i8>(w, 24) : i16x8.extend_high_i8x16_s(highLevels(table, v128.load(w), nibble));
 }
 
-/** One operand, sixteen outputs: the upper and the lower tiles side by side, then what one of them has more. */
+/** One operand, the sixteen outputs of a pair. */
 @inline
-export function one(kind: i32, levels: usize, w: usize, x: usize, meta: usize, dst: usize, add: usize): void {
-  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+export function one(kind: i32, tables: usize, w: usize, x: usize, meta: usize, dst: usize, add: usize): void {
+  const table = kind == INT4 ? levelsOf(tables, firstAt) : i32x4.splat(0);
+  const table2 = kind == INT4 ? levelsOf(tables, secondAt) : i32x4.splat(0);
   const nibble = nibbles;
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
@@ -46,10 +46,10 @@ export function one(kind: i32, levels: usize, w: usize, x: usize, meta: usize, d
   let b1 = i32x4.splat(0);
   let b2 = i32x4.splat(0);
   let b3 = i32x4.splat(0);
-  let i = upper;
-  let j = lower;
-  let v = w + ((lower - upper) >> 1) * tileBytes(kind);
-  const shared = sharedEnd();
+  let i = firstTiles;
+  let j = secondTiles;
+  let v = w + firstCount() * tileBytes(kind);
+  const shared = j;
   for (; i < shared; i += 2, j += 2, w += tileBytes(kind), v += tileBytes(kind)) {
     const xi = operand(x, i);
     a0 = accumulate(a0, rows01(kind, table, nibble, w), xi);
@@ -59,38 +59,32 @@ export function one(kind: i32, levels: usize, w: usize, x: usize, meta: usize, d
     // Never taken. V8 moves the loads of a block to its top, and eight of them leave no registers for the sums.
     if (w == 0) break;
     const xj = operand(x, j);
-    b0 = accumulate(b0, rows01(kind, table, nibble, v), xj);
-    b1 = accumulate(b1, rows23(kind, table, nibble, v), xj);
-    b2 = accumulate(b2, rows45(kind, table, nibble, v), xj);
-    b3 = accumulate(b3, rows67(kind, table, nibble, v), xj);
+    b0 = accumulate(b0, rows01(kind, table2, nibble, v), xj);
+    b1 = accumulate(b1, rows23(kind, table2, nibble, v), xj);
+    b2 = accumulate(b2, rows45(kind, table2, nibble, v), xj);
+    b3 = accumulate(b3, rows67(kind, table2, nibble, v), xj);
   }
-  const upperEnd = lower;
-  for (; i < upperEnd; i += 2, w += tileBytes(kind)) {
-    const xi = operand(x, i);
-    a0 = accumulate(a0, rows01(kind, table, nibble, w), xi);
-    a1 = accumulate(a1, rows23(kind, table, nibble, w), xi);
-    a2 = accumulate(a2, rows45(kind, table, nibble, w), xi);
-    a3 = accumulate(a3, rows67(kind, table, nibble, w), xi);
-  }
-  const lowerEnd = end;
-  for (; j < lowerEnd; j += 2, v += tileBytes(kind)) {
+  const stop = end;
+  for (; j < stop; j += 2, v += tileBytes(kind)) {
     const xj = operand(x, j);
-    b0 = accumulate(b0, rows01(kind, table, nibble, v), xj);
-    b1 = accumulate(b1, rows23(kind, table, nibble, v), xj);
-    b2 = accumulate(b2, rows45(kind, table, nibble, v), xj);
-    b3 = accumulate(b3, rows67(kind, table, nibble, v), xj);
+    b0 = accumulate(b0, rows01(kind, table2, nibble, v), xj);
+    b1 = accumulate(b1, rows23(kind, table2, nibble, v), xj);
+    b2 = accumulate(b2, rows45(kind, table2, nibble, v), xj);
+    b3 = accumulate(b3, rows67(kind, table2, nibble, v), xj);
   }
-  finish(oneDigit(fold(a0, a1), 0), 0, meta, dst, add);
-  finish(oneDigit(fold(a2, a3), 16), 16, meta, dst, add);
-  finish(oneDigit(fold(b0, b1), 32), 32, meta, dst, add);
-  finish(oneDigit(fold(b2, b3), 48), 48, meta, dst, add);
+  let at = firstAt;
+  finish(oneDigit(fold(a0, a1), at), at, meta, dst, add);
+  finish(oneDigit(fold(a2, a3), at + 16), at + 16, meta, dst, add);
+  at = secondAt;
+  finish(oneDigit(fold(b0, b1), at), at, meta, dst, add);
+  finish(oneDigit(fold(b2, b3), at + 16), at + 16, meta, dst, add);
 }
 
-/** Two operands (two digits of a row, or two rows), eight outputs: the tiles at `i` up to `stop`. */
+/** Two operands (two digits of a row, or two rows), the eight outputs of a strip: its tiles from `i` up to `stop`. */
 @inline
 export function two(
   kind: i32,
-  levels: usize,
+  tables: usize,
   at: usize,
   digits: i32,
   w: usize,
@@ -105,7 +99,7 @@ export function two(
   add: usize,
   addStep: usize,
 ): void {
-  const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
+  const table = kind == INT4 ? levelsOf(tables, at) : i32x4.splat(0);
   const nibble = nibbles;
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);

@@ -151,8 +151,10 @@ export const instructionSet = {
    * linearF32 over the tiles of W that are not all zero; a tile is 8 rows by 4 columns from a multiple of 4 on. What was left out
    * does not exist: it has the value that linearF32 adds for a zero weight and a finite x, +0, also where x is infinite or NaN. So
    * for finite x the bits are those of linearF32, and a removed connection carries nothing.
-   * `index`, uint16: per strip of 16 rows the number of tiles of its upper and of its lower 8 rows, then the upper tiles' columns / 4 in
-   * order, then the lower ones'. Weights in the same order: per tile, per column, 8 float32; columns from k on are stored but not used.
+   * W is cut into strips of 8 rows, and these are paired in any order such that the second of a pair has no fewer tiles than the first
+   * (lowering sorts them: see assembly/sparse-tiles.ts). `index`, uint16: per pair (there are `strips` of them) the numbers of both strips,
+   * their numbers of tiles, then of each tile of the first strip its first column / 4, ascending, then of the second. Weights in the
+   * same order: per tile, per column, 8 float32; columns from k on are stored but not used.
    */
   sparseF32: [
     ['rows', 'rows'],
@@ -183,7 +185,7 @@ export const instructionSet = {
     ['index', 'addr'],
   ],
   /**
-   * As sparseI8 with q looked up as in linearI4 (tables per strip of 16 rows): a tile has 16 bytes, byte j holding the upper block's
+   * As sparseI8 with q looked up as in linearI4 (tables per 16 rows): a tile has 16 bytes, byte j holding the upper block's
    * byte j low and the lower block's byte j high.
    */
   sparseI4: [

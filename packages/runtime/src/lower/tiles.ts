@@ -14,24 +14,25 @@ export interface Tiles {
 /** Looks for zeros in the rows as they lie in strips of 16; undefined where there are more tiles than 16 bits can count. */
 export function findTiles(rows: number, columns: number, read: Reader): Tiles | undefined {
   const quads = roundUp(columns, 4) / 4;
-  if (quads > 0xffff) return undefined;
-  const strips = roundUp(rows, 16) / 16;
+  const count = roundUp(rows, 16) / 8;
+  if (Math.max(quads, count) > 0xffff) return undefined;
+  const strips = Array.from({ length: count }, (_, strip) => {
+    const height = Math.min(8, rows - strip * 8);
+    const tiles: number[] = [];
+    for (let quad = 0; quad < quads; quad++) {
+      if (!isZero(strip * 8, height, 4 * quad, Math.min(4, columns - 4 * quad), read)) tiles.push(quad);
+    }
+    return { strip, tiles };
+  });
+  // Pairs of strips that have much the same to do, one pair after the other: what the kernels are fast on.
+  strips.sort((a, b) => a.tiles.length - b.tiles.length);
   const index: number[] = [];
-  const places: [number, number][] = [];
-  for (let strip = 0; strip < strips; strip++) {
-    const halves = [strip * 16, strip * 16 + 8].map((row) => {
-      const height = Math.min(8, rows - row);
-      const own: number[] = [];
-      for (let quad = 0; quad < quads; quad++) {
-        if (isZero(row, height, 4 * quad, Math.min(4, columns - 4 * quad), read)) continue;
-        own.push(quad);
-        places.push([row, 4 * quad]);
-      }
-      return own;
-    });
-    index.push(halves[0]!.length, halves[1]!.length, ...halves[0]!, ...halves[1]!);
+  for (let i = 0; i < count; i += 2) {
+    const [a, b] = [strips[i]!, strips[i + 1]!];
+    index.push(a.strip, b.strip, a.tiles.length, b.tiles.length, ...a.tiles, ...b.tiles);
   }
-  return { index: Uint16Array.from(index), places, density: places.length / (strips * 2 * quads) };
+  const places = strips.flatMap(({ strip, tiles }) => tiles.map((quad) => [8 * strip, 4 * quad] as const));
+  return { index: Uint16Array.from(index), places, density: places.length / (count * quads) };
 }
 
 function isZero(row: number, height: number, column: number, width: number, read: Reader): boolean {

@@ -139,20 +139,21 @@ function integerProduct(c: Case): Operands & { strips: number; k: number } {
   };
 }
 
-/** Which tiles of each 8 rows exist: none, some or all of them. */
+/** Which tiles each strip of 8 rows has: none, some or all of them; pairs in any order. */
 function tileList(c: Case, strips: number, k: number): { tiles: number; index: number } {
   const quads = roundUp(k, 4) / 4;
-  const list: number[] = [];
-  let tiles = 0;
-  for (let strip = 0; strip < strips; strip++) {
-    const halves = [0, 1].map(() => {
-      const density = c.pick([0, 0.1, 0.5, 0.5, 1]);
-      return Array.from({ length: quads }, (_, quad) => quad).filter(() => c.chance(density));
-    });
-    list.push(halves[0]!.length, halves[1]!.length, ...halves.flat());
-    tiles += halves.flat().length;
+  const lists = Array.from({ length: 2 * strips }, (_, strip) => {
+    const density = c.pick([0, 0.1, 0.5, 0.5, 1]);
+    return { strip, tiles: Array.from({ length: quads }, (__, quad) => quad).filter(() => c.chance(density)) };
+  });
+  const index: number[] = [];
+  while (lists.length > 0) {
+    const pair = [0, 1].map(() => lists.splice(c.whole(0, lists.length - 1), 1)[0]!);
+    pair.sort((a, b) => a.tiles.length - b.tiles.length);
+    index.push(...pair.map(({ strip }) => strip), ...pair.map(({ tiles }) => tiles.length));
+    index.push(...pair.flatMap(({ tiles }) => tiles));
   }
-  return { tiles, index: c.image.constant(Uint16Array.from(list)) };
+  return { tiles: index.length - 4 * strips, index: c.image.constant(Uint16Array.from(index)) };
 }
 
 function windows(c: Case): { size: number; dilation: number; stride: number } {

@@ -9,17 +9,17 @@ interface Tile {
   readonly number: number;
 }
 
-/** The tiles of each 8 rows of W, from an index as sparseF32 has it. */
+/** The tiles of each strip of 8 rows of W, from an index as sparseF32 has it. */
 function tilesOf(f: Frame): Tile[][] {
   const out: Tile[][] = [];
   const u16 = new Uint16Array(f.u8.buffer);
   let at = f.int('index') >> 1;
   let number = 0;
-  for (let strip = 0; strip < f.int('strips'); strip++) {
-    const counts = [u16[at++]!, u16[at++]!];
-    for (const count of counts) {
-      out.push(Array.from({ length: count }, () => ({ column: 4 * u16[at++]!, number: number++ })));
-    }
+  for (let pair = 0; pair < f.int('strips'); pair++) {
+    const [first, second, firstCount, secondCount] = u16.subarray(at, at + 4);
+    at += 4;
+    out[first!] = Array.from({ length: firstCount! }, () => ({ column: 4 * u16[at++]!, number: number++ }));
+    out[second!] = Array.from({ length: secondCount! }, () => ({ column: 4 * u16[at++]!, number: number++ }));
   }
   return out;
 }
