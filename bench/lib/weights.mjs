@@ -52,3 +52,17 @@ export function transpose(array, rows) {
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = array[r * columns + c];
   return out;
 }
+
+/** The layer with blocks of 8 rows × 4 columns of W and U removed at random, about the given share kept. */
+export function pruneBlocks(layer, density) {
+  const next = randomNumbers(layer.units + 5);
+  const prune = (array) => {
+    const columns = layer.units;
+    const stays = Uint8Array.from({ length: array.length / 32 }, () => ((next() + 1) / 2 < density ? 1 : 0));
+    return array.map((value, i) => {
+      const block = (Math.floor(i / columns) >> 3) * (columns / 4) + ((i % columns) >> 2);
+      return stays[block] ? value : 0;
+    });
+  };
+  return { ...layer, W: prune(layer.W), U: prune(layer.U) };
+}

@@ -1,7 +1,7 @@
 import { splat } from './activations';
 import { SparseF32 } from './generated/opcodes';
 import { address, base, int, rowCount, stride } from './operands';
-import { end, firstAt, firstCount, firstTiles, pairCount, readPair, secondAt, secondTiles } from './sparse-tiles';
+import { firstAt, firstCount, firstTiles, pairCount, pairEnd, secondAt, secondTiles } from './sparse-tiles';
 
 // linearF32 over a list of tiles of 8 rows by 4 columns: each of eight lanes sums over the tile's columns in order. An addition waits
 // for the one before it, so that several sums must run side by side: of one row of x with a pair of strips, of four rows with one strip.
@@ -20,13 +20,10 @@ function columns(at: usize): usize {
   return <usize>load<u16>(at) << 4;
 }
 
-let bias: usize = 0;
-
-/** Writes four outputs. */
+/** Writes four outputs, after adding the bias or other outputs (a sum has the same bits in either order). */
 @inline
-function finish(y: v128, at: usize, dst: usize, add: usize): void {
-  if (bias) y = f32x4.add(y, v128.load(bias + at));
-  else if (add) y = f32x4.add(v128.load(add + at), y);
+function finish(y: v128, at: usize, dst: usize, plus: usize): void {
+  if (plus) y = f32x4.add(y, v128.load(plus + at));
   v128.store(dst + at, y);
 }
 
@@ -37,16 +34,17 @@ function lastBytes(from: usize, to: usize, k: i32): usize {
 }
 
 /** One row of x, the sixteen outputs of a pair. */
-function row16(w: usize, x: usize, k: i32, dst: usize, add: usize): void {
+function row16(pair: usize, w: usize, x: usize, k: i32, dst: usize, plus: usize): void {
   let a0 = splat(0);
   let a1 = splat(0);
   let b0 = splat(0);
   let b1 = splat(0);
-  let i = firstTiles;
-  let j = secondTiles;
-  let v = w + firstCount() * TILE;
+  let i = firstTiles(pair);
+  let j = secondTiles(pair);
+  let v = w + firstCount(pair) * TILE;
   // Tiles that k cuts are the last of their strip.
   const cutFirst = lastBytes(i, j, k);
+  const end = pairEnd(pair);
   const cutSecond = lastBytes(j, end, k);
   const shared = j - (cutFirst ? 2 : 0);
   const stop = end - (cutSecond ? 2 : 0);
@@ -109,14 +107,16 @@ function row16(w: usize, x: usize, k: i32, dst: usize, add: usize): void {
     b0 = accumulate(b0, v128.load(v + (c << 3)), q);
     b1 = accumulate(b1, v128.load(v + (c << 3), 16), q);
   }
-  finish(a0, firstAt, dst, add);
-  finish(a1, firstAt + 16, dst, add);
-  finish(b0, secondAt, dst, add);
-  finish(b1, secondAt + 16, dst, add);
+  const at = firstAt(pair);
+  finish(a0, at, dst, plus);
+  finish(a1, at + 16, dst, plus);
+  const below = secondAt(pair);
+  finish(b0, below, dst, plus);
+  finish(b1, below + 16, dst, plus);
 }
 
 /** Four rows of x, the eight outputs of a strip: its tiles from `i` up to `stop`. */
-function rows4(w: usize, i: usize, stop: usize, x: usize, step: usize, k: i32, at: usize, dst: usize, dstStep: usize, add: usize, addStep: usize): void {
+function rows4(w: usize, i: usize, stop: usize, x: usize, step: usize, k: i32, at: usize, dst: usize, dstStep: usize, plus: usize, plusStep: usize): void {
   let a0 = splat(0);
   let a1 = splat(0);
   let b0 = splat(0);
@@ -149,20 +149,20 @@ function rows4(w: usize, i: usize, stop: usize, x: usize, step: usize, k: i32, a
       d1 = accumulate(d1, w1, p);
     }
   }
-  finish(a0, at, dst, add);
-  finish(a1, at + 16, dst, add);
+  finish(a0, at, dst, plus);
+  finish(a1, at + 16, dst, plus);
   dst += dstStep;
-  add += addStep;
-  finish(b0, at, dst, add);
-  finish(b1, at + 16, dst, add);
+  plus += plusStep;
+  finish(b0, at, dst, plus);
+  finish(b1, at + 16, dst, plus);
   dst += dstStep;
-  add += addStep;
-  finish(c0, at, dst, add);
-  finish(c1, at + 16, dst, add);
+  plus += plusStep;
+  finish(c0, at, dst, plus);
+  finish(c1, at + 16, dst, plus);
   dst += dstStep;
-  add += addStep;
-  finish(d0, at, dst, add);
-  finish(d1, at + 16, dst, add);
+  plus += plusStep;
+  finish(d0, at, dst, plus);
+  finish(d1, at + 16, dst, plus);
 }
 
 export function sparseF32(pc: usize): void {
@@ -172,33 +172,33 @@ export function sparseF32(pc: usize): void {
   const srcStride = stride(pc + SparseF32.src);
   const dstStride = stride(pc + SparseF32.dst);
   const dst = base(pc + SparseF32.dst);
-  const add = base(pc + SparseF32.add);
-  const addStride = add ? stride(pc + SparseF32.add) : 0;
+  const bias = address(pc + SparseF32.bias);
+  const plus = bias ? bias : base(pc + SparseF32.add);
+  const plusStride = bias || !plus ? 0 : stride(pc + SparseF32.add);
   let w = address(pc + SparseF32.weights);
-  let index = address(pc + SparseF32.index);
-  bias = address(pc + SparseF32.bias);
+  let pair = address(pc + SparseF32.index);
   // As many pairs of 8 rows as strips of 16.
-  for (let pair = int(pc + SparseF32.strips); pair > 0; pair--) {
-    readPair(index);
-    const second = w + firstCount() * TILE;
+  for (let count = int(pc + SparseF32.strips); count > 0; count--) {
+    const second = w + firstCount(pair) * TILE;
+    const end = pairEnd(pair);
     let x = src;
     let y = dst;
-    let a = add;
+    let a = plus;
     let left = rows;
     for (; left >= 4; left -= 4) {
-      rows4(w, firstTiles, secondTiles, x, srcStride, k, firstAt, y, dstStride, a, addStride);
-      rows4(second, secondTiles, end, x, srcStride, k, secondAt, y, dstStride, a, addStride);
+      rows4(w, firstTiles(pair), secondTiles(pair), x, srcStride, k, firstAt(pair), y, dstStride, a, plusStride);
+      rows4(second, secondTiles(pair), end, x, srcStride, k, secondAt(pair), y, dstStride, a, plusStride);
       x += 4 * srcStride;
       y += 4 * dstStride;
-      a += 4 * addStride;
+      a += 4 * plusStride;
     }
     for (; left > 0; left--) {
-      row16(w, x, k, y, a);
+      row16(pair, w, x, k, y, a);
       x += srcStride;
       y += dstStride;
-      a += addStride;
+      a += plusStride;
     }
-    w += pairCount() * TILE;
-    index = end;
+    w += pairCount(pair) * TILE;
+    pair = end;
   }
 }

@@ -1,8 +1,8 @@
-import { finish, oneDigit, twoDigits } from './int-epilogue';
+import { finishStrip, oneDigit, twoDigits } from './int-epilogue';
 import { highLevels, INT4, INT8, lowLevels } from './int-blocks';
 import { accumulate } from './int-relaxed';
 import { nibbles, ones } from './lanes';
-import { end, firstAt, firstCount, firstTiles, levelsOf, secondAt, secondTiles, tileBytes } from './sparse-tiles';
+import { firstAt, firstCount, firstTiles, levelsOf, pairEnd, secondAt, secondTiles, tileBytes } from './sparse-tiles';
 
 /** The quad of codes that a tile works on. */
 @inline
@@ -22,18 +22,18 @@ function second(kind: i32, table: v128, nibble: v128, w: usize): v128 {
 
 /** One operand, the sixteen outputs of a pair. */
 @inline
-export function one(pairs: bool, kind: i32, tables: usize, w: usize, x: usize, meta: usize, dst: usize, add: usize): void {
-  const table = kind == INT4 ? levelsOf(tables, firstAt) : i32x4.splat(0);
-  const table2 = kind == INT4 ? levelsOf(tables, secondAt) : i32x4.splat(0);
+export function one(scales: usize, offsets: usize, start: usize, pairs: bool, kind: i32, tables: usize, pair: usize, w: usize, x: usize, meta: usize, dst: usize, plus: usize): void {
+  const table = kind == INT4 ? levelsOf(tables, firstAt(pair)) : i32x4.splat(0);
+  const table2 = kind == INT4 ? levelsOf(tables, secondAt(pair)) : i32x4.splat(0);
   const nibble = nibbles;
   const unit = ones;
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
   let b0 = i32x4.splat(0);
   let b1 = i32x4.splat(0);
-  let i = firstTiles;
-  let j = secondTiles;
-  let v = w + firstCount() * tileBytes(kind);
+  let i = firstTiles(pair);
+  let j = secondTiles(pair);
+  let v = w + firstCount(pair) * tileBytes(kind);
   const shared = j;
   for (; i < shared; i += 2, j += 2, w += tileBytes(kind), v += tileBytes(kind)) {
     const xi = operand(x, i);
@@ -43,23 +43,24 @@ export function one(pairs: bool, kind: i32, tables: usize, w: usize, x: usize, m
     b0 = accumulate(pairs, b0, first(kind, table2, nibble, v), xj, unit);
     b1 = accumulate(pairs, b1, second(kind, table2, nibble, v), xj, unit);
   }
-  const stop = end;
+  const stop = pairEnd(pair);
   for (; j < stop; j += 2, v += tileBytes(kind)) {
     const xj = operand(x, j);
     b0 = accumulate(pairs, b0, first(kind, table2, nibble, v), xj, unit);
     b1 = accumulate(pairs, b1, second(kind, table2, nibble, v), xj, unit);
   }
-  let at = firstAt;
-  finish(oneDigit(a0, at), at, meta, dst, add);
-  finish(oneDigit(a1, at + 16), at + 16, meta, dst, add);
-  at = secondAt;
-  finish(oneDigit(b0, at), at, meta, dst, add);
-  finish(oneDigit(b1, at + 16), at + 16, meta, dst, add);
+  let at = firstAt(pair);
+  finishStrip(scales, offsets, oneDigit(start, a0, at), oneDigit(start, a1, at + 16), at, meta, dst, plus);
+  at = secondAt(pair);
+  finishStrip(scales, offsets, oneDigit(start, b0, at), oneDigit(start, b1, at + 16), at, meta, dst, plus);
 }
 
 /** Two operands (two digits of a row, or two rows), the eight outputs of a strip: its tiles from `i` up to `stop`. */
 @inline
 export function two(
+  scales: usize,
+  offsets: usize,
+  start: usize,
   pairs: bool,
   kind: i32,
   tables: usize,
@@ -74,8 +75,8 @@ export function two(
   metaStep: usize,
   dst: usize,
   dstStep: usize,
-  add: usize,
-  addStep: usize,
+  plus: usize,
+  plusStep: usize,
 ): void {
   const table = kind == INT4 ? levelsOf(tables, at) : i32x4.splat(0);
   const nibble = nibbles;
@@ -96,15 +97,12 @@ export function two(
     b1 = accumulate(pairs, b1, w1, yi, unit);
   }
   if (digits == 2) {
-    finish(twoDigits(a0, b0, at), at, meta, dst, add);
-    finish(twoDigits(a1, b1, at + 16), at + 16, meta, dst, add);
+    finishStrip(scales, offsets, twoDigits(start, a0, b0, at), twoDigits(start, a1, b1, at + 16), at, meta, dst, plus);
     return;
   }
-  finish(oneDigit(a0, at), at, meta, dst, add);
-  finish(oneDigit(a1, at + 16), at + 16, meta, dst, add);
+  finishStrip(scales, offsets, oneDigit(start, a0, at), oneDigit(start, a1, at + 16), at, meta, dst, plus);
   meta += metaStep;
   dst += dstStep;
-  add += addStep;
-  finish(oneDigit(b0, at), at, meta, dst, add);
-  finish(oneDigit(b1, at + 16), at + 16, meta, dst, add);
+  plus += plusStep;
+  finishStrip(scales, offsets, oneDigit(start, b0, at), oneDigit(start, b1, at + 16), at, meta, dst, plus);
 }

@@ -1,8 +1,8 @@
-import { finish, oneDigit, twoDigits } from './int-epilogue';
+import { finishStrip, oneDigit, twoDigits } from './int-epilogue';
 import { highLevels, INT4, INT8, lowLevels } from './int-blocks';
 import { accumulate, fold } from './int-simd128';
 import { nibbles } from './lanes';
-import { end, firstAt, firstCount, firstTiles, levelsOf, secondAt, secondTiles, tileBytes } from './sparse-tiles';
+import { firstAt, firstCount, firstTiles, levelsOf, pairEnd, secondAt, secondTiles, tileBytes } from './sparse-tiles';
 
 /** The quad of codes that a tile works on, twice, in 16 bits. */
 @inline
@@ -34,9 +34,9 @@ function rows67(kind: i32, table: v128, nibble: v128, w: usize): v128 {
 
 /** One operand, the sixteen outputs of a pair. */
 @inline
-export function one(kind: i32, tables: usize, w: usize, x: usize, meta: usize, dst: usize, add: usize): void {
-  const table = kind == INT4 ? levelsOf(tables, firstAt) : i32x4.splat(0);
-  const table2 = kind == INT4 ? levelsOf(tables, secondAt) : i32x4.splat(0);
+export function one(scales: usize, offsets: usize, start: usize, kind: i32, tables: usize, pair: usize, w: usize, x: usize, meta: usize, dst: usize, plus: usize): void {
+  const table = kind == INT4 ? levelsOf(tables, firstAt(pair)) : i32x4.splat(0);
+  const table2 = kind == INT4 ? levelsOf(tables, secondAt(pair)) : i32x4.splat(0);
   const nibble = nibbles;
   let a0 = i32x4.splat(0);
   let a1 = i32x4.splat(0);
@@ -46,9 +46,9 @@ export function one(kind: i32, tables: usize, w: usize, x: usize, meta: usize, d
   let b1 = i32x4.splat(0);
   let b2 = i32x4.splat(0);
   let b3 = i32x4.splat(0);
-  let i = firstTiles;
-  let j = secondTiles;
-  let v = w + firstCount() * tileBytes(kind);
+  let i = firstTiles(pair);
+  let j = secondTiles(pair);
+  let v = w + firstCount(pair) * tileBytes(kind);
   const shared = j;
   for (; i < shared; i += 2, j += 2, w += tileBytes(kind), v += tileBytes(kind)) {
     const xi = operand(x, i);
@@ -64,7 +64,7 @@ export function one(kind: i32, tables: usize, w: usize, x: usize, meta: usize, d
     b2 = accumulate(b2, rows45(kind, table2, nibble, v), xj);
     b3 = accumulate(b3, rows67(kind, table2, nibble, v), xj);
   }
-  const stop = end;
+  const stop = pairEnd(pair);
   for (; j < stop; j += 2, v += tileBytes(kind)) {
     const xj = operand(x, j);
     b0 = accumulate(b0, rows01(kind, table2, nibble, v), xj);
@@ -72,17 +72,18 @@ export function one(kind: i32, tables: usize, w: usize, x: usize, meta: usize, d
     b2 = accumulate(b2, rows45(kind, table2, nibble, v), xj);
     b3 = accumulate(b3, rows67(kind, table2, nibble, v), xj);
   }
-  let at = firstAt;
-  finish(oneDigit(fold(a0, a1), at), at, meta, dst, add);
-  finish(oneDigit(fold(a2, a3), at + 16), at + 16, meta, dst, add);
-  at = secondAt;
-  finish(oneDigit(fold(b0, b1), at), at, meta, dst, add);
-  finish(oneDigit(fold(b2, b3), at + 16), at + 16, meta, dst, add);
+  let at = firstAt(pair);
+  finishStrip(scales, offsets, oneDigit(start, fold(a0, a1), at), oneDigit(start, fold(a2, a3), at + 16), at, meta, dst, plus);
+  at = secondAt(pair);
+  finishStrip(scales, offsets, oneDigit(start, fold(b0, b1), at), oneDigit(start, fold(b2, b3), at + 16), at, meta, dst, plus);
 }
 
 /** Two operands (two digits of a row, or two rows), the eight outputs of a strip: its tiles from `i` up to `stop`. */
 @inline
 export function two(
+  scales: usize,
+  offsets: usize,
+  start: usize,
   kind: i32,
   tables: usize,
   at: usize,
@@ -96,8 +97,8 @@ export function two(
   metaStep: usize,
   dst: usize,
   dstStep: usize,
-  add: usize,
-  addStep: usize,
+  plus: usize,
+  plusStep: usize,
 ): void {
   const table = kind == INT4 ? levelsOf(tables, at) : i32x4.splat(0);
   const nibble = nibbles;
@@ -127,15 +128,12 @@ export function two(
     b3 = accumulate(b3, w3, yi);
   }
   if (digits == 2) {
-    finish(twoDigits(fold(a0, a1), fold(b0, b1), at), at, meta, dst, add);
-    finish(twoDigits(fold(a2, a3), fold(b2, b3), at + 16), at + 16, meta, dst, add);
+    finishStrip(scales, offsets, twoDigits(start, fold(a0, a1), fold(b0, b1), at), twoDigits(start, fold(a2, a3), fold(b2, b3), at + 16), at, meta, dst, plus);
     return;
   }
-  finish(oneDigit(fold(a0, a1), at), at, meta, dst, add);
-  finish(oneDigit(fold(a2, a3), at + 16), at + 16, meta, dst, add);
+  finishStrip(scales, offsets, oneDigit(start, fold(a0, a1), at), oneDigit(start, fold(a2, a3), at + 16), at, meta, dst, plus);
   meta += metaStep;
   dst += dstStep;
-  add += addStep;
-  finish(oneDigit(fold(b0, b1), at), at, meta, dst, add);
-  finish(oneDigit(fold(b2, b3), at + 16), at + 16, meta, dst, add);
+  plus += plusStep;
+  finishStrip(scales, offsets, oneDigit(start, fold(b0, b1), at), oneDigit(start, fold(b2, b3), at + 16), at, meta, dst, plus);
 }

@@ -4,33 +4,43 @@ import { INT8 } from './int-blocks';
 // latencies, and the loop over tiles runs nearly as often as the time before, which processors predict. The second has all the tiles
 // that one of them has more.
 
-/** Byte offset of the outputs of the running pair's strips. */
-export let firstAt: usize = 0;
-export let secondAt: usize = 0;
-/** Addresses of the columns (divided by 4) of the pair's tiles; the second's end where the next pair begins. */
-export let firstTiles: usize = 0;
-export let secondTiles: usize = 0;
-export let end: usize = 0;
-
-/** Reads the head of a pair. */
+/** Byte offset of the outputs of the strips of a pair, whose entry in the index is at `pair`. */
 @inline
-export function readPair(index: usize): void {
-  firstAt = <usize>load<u16>(index) << 5;
-  secondAt = <usize>load<u16>(index, 2) << 5;
-  firstTiles = index + 8;
-  secondTiles = firstTiles + (<usize>load<u16>(index, 4) << 1);
-  end = secondTiles + (<usize>load<u16>(index, 6) << 1);
-}
-
-/** Tiles of the pair, and of its first strip. */
-@inline
-export function pairCount(): usize {
-  return (end - firstTiles) >> 1;
+export function firstAt(pair: usize): usize {
+  return <usize>load<u16>(pair) << 5;
 }
 
 @inline
-export function firstCount(): usize {
-  return (secondTiles - firstTiles) >> 1;
+export function secondAt(pair: usize): usize {
+  return <usize>load<u16>(pair, 2) << 5;
+}
+
+/** Tiles of the first strip. */
+@inline
+export function firstCount(pair: usize): usize {
+  return <usize>load<u16>(pair, 4);
+}
+
+/** Tiles of both. */
+@inline
+export function pairCount(pair: usize): usize {
+  return firstCount(pair) + <usize>load<u16>(pair, 6);
+}
+
+/** Addresses of the columns (divided by 4) of their tiles; the second's end where the next pair begins. */
+@inline
+export function firstTiles(pair: usize): usize {
+  return pair + 8;
+}
+
+@inline
+export function secondTiles(pair: usize): usize {
+  return pair + 8 + (firstCount(pair) << 1);
+}
+
+@inline
+export function pairEnd(pair: usize): usize {
+  return pair + 8 + (pairCount(pair) << 1);
 }
 
 /** Bytes of a tile of codes: 32 int8, or 32 indices of four bits. */
