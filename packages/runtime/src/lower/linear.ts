@@ -163,14 +163,19 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
   builder.emit('linearI4', { ...integer, weights, tables });
 }
 
-/** The largest share of tiles with which the sparse kernel is the faster one. */
-const sparseBelow = { linearF32: 0.6, linearI8: 0.6, linearI4: 0.6, linearCodes: 0 } as const;
+/**
+ * The largest shares of tiles with which sparse products are the faster ones. Measured by bench/sparse-kernels.mjs for H = 64 … 1024, 1
+ * and 16 rows a call, on Node 20 and 26: they cost what dense ones cost at 0.62 or more (float32), 0.77 or more (int8) and 0.79 or more
+ * (int4) of the tiles, with both builds. So one program serves both; and for float32 it must, because a sparse product differs where
+ * x is not finite.
+ */
+const sparseUpTo = { linearF32: 0.6, linearI8: 0.75, linearI4: 0.75 } as const;
 
 /** The tiles to work on where leaving out the others pays. */
 function tilesThatPay(op: Kernel['op'], rows: number, columns: number, values: Codes): Tiles | undefined {
   if (op === 'linearCodes') return undefined;
   const tiles = findTiles(rows, columns, op === 'linearF32' ? values.real : values.level);
-  return tiles && tiles.density <= sparseBelow[op] ? tiles : undefined;
+  return tiles && tiles.density <= sparseUpTo[op] ? tiles : undefined;
 }
 
 /** How a segment's encoding reads, element by element, in the terms of the kernels; rows count within the segment. */
