@@ -3,28 +3,12 @@ import { fail } from '../errors/index.ts';
 import { roundUp, sizeOf } from '../tensor/index.ts';
 import type { Builder, Coded, Vector } from './builder.ts';
 import { type Codes, codesOf } from './codes.ts';
+import { diagonalLength, emitDiagonal, withoutDiagonal } from './diagonal.ts';
 import { packColumns, packNibbles, packQuads } from './pack.ts';
+import type { Product } from './product.ts';
 import type { Operand } from './program.ts';
 import { type Segment, segments } from './segments.ts';
 import { findTiles, packByteTiles, packFloatTiles, packNibbleTiles, type Tiles } from './tiles.ts';
-
-export interface Product {
-  readonly weight: Weight;
-  /** Name of the weight: constants are shared by it. */
-  readonly name: string;
-  readonly place: string;
-  readonly src: Vector;
-  readonly dst: Vector;
-  readonly time: number;
-  /** Rows per gate (all rows without gates), and which gates. */
-  readonly blockRows: number;
-  readonly first: number;
-  readonly count: number;
-  /** y = add + W·x … */
-  readonly add?: Vector | undefined;
-  /** … or W·x + bias (address of a packed vector of all the weight's gates). */
-  readonly bias?: number | undefined;
-}
 
 /** The kernel that executes a segment, chosen by encoding and operand. */
 type Kernel =
@@ -49,9 +33,13 @@ function chooseKernel(encoding: SimpleEncoding, weight: Weight, blockRows: numbe
   return { op: encoding.rowsPerTable % blockRows === 0 || encoding.rowsPerTable % 16 === 0 ? 'linearI4' : 'linearI8' };
 }
 
-/** Emits dst ← W·src for the chosen gates, one instruction per run of rows that share a kernel. */
+/**
+ * Emits dst ← W·src for the chosen gates, one instruction per run of rows that share a kernel; then, where the diagonal stands on its
+ * own, dst ← dst + d·src.
+ */
 export function emitLinear(builder: Builder, product: Product): void {
-  const { weight, blockRows, first, count, place } = product;
+  const { blockRows, first, count, place } = product;
+  const weight = withoutDiagonal(product.weight);
   const columns = sizeOf(weight.shape.slice(1));
   // In a scan vectors change from step to step, but not between the segments of one product.
   let made: Coded | undefined;
@@ -60,8 +48,9 @@ export function emitLinear(builder: Builder, product: Product): void {
     return made;
   };
   for (const segment of segments(weight, blockRows, first * blockRows, count * blockRows, place)) {
-    emitSegment(builder, product, segment, columns, coded);
+    emitSegment(builder, { ...product, weight }, segment, columns, coded);
   }
+  if (weight !== product.weight) emitDiagonal(builder, product);
 }
 
 function emitSegment(builder: Builder, product: Product, segment: Segment, columns: number, coded: () => Coded): void {
@@ -180,9 +169,10 @@ function tilesThatPay(op: Kernel['op'], rows: number, columns: number, values: C
 }
 
 /** How many weights of a matrix its products multiply: those of the tiles worked on, or all where all are. */
-export function executedWeights(weight: Weight, gateRows: number, place: string): number {
+export function executedWeights(whole: Weight, gateRows: number, place: string): number {
+  const weight = withoutDiagonal(whole);
   const columns = sizeOf(weight.shape.slice(1));
-  let sum = 0;
+  let sum = weight === whole ? 0 : diagonalLength(whole) * (whole.shape[0]! / gateRows);
   for (const segment of segments(weight, gateRows, 0, weight.shape[0]!, place)) {
     const { rows, encoding } = segment;
     const { op } = chooseKernel(encoding, weight, gateRows, place);

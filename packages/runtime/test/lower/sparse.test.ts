@@ -1,4 +1,4 @@
-import { decode, denseWeight, type Model, Session, sizeOf, type Weight } from '@gatefold/runtime';
+import { decode, denseWeight, type Model, partsOf, Session, sizeOf, type Weight } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import { enginesHere } from '../support/engines.ts';
 import { codings, modelOf } from '../support/models.ts';
@@ -85,6 +85,54 @@ describe('a float32 product that leaves zeros out', () => {
     }
   });
 });
+
+describe('a diagonal on its own', () => {
+  it.each(['f32', 'int8', 'int4', 'log4', 'codebook6', 'mixed'])(
+    'is added last, with the float operand, in %s',
+    (coding) => {
+      for (const shape of [
+        [24, 24],
+        [40, 12],
+        [9, 33],
+      ] as [number, number][]) {
+        const [rows, columns] = shape;
+        const random = randomSource(rows);
+        const weight = kernel(coding, 4, shape, { block: [8, 4], density: 0.2, diagonal: true });
+        const bias = randomValues(random, rows);
+        const x = randomValues(random, columns, 3);
+        const n = Math.min(rows, columns);
+        const values = decode(weight);
+        const diagonal = Float32Array.from({ length: n }, (_, i) => values[i * columns + i]!);
+        expect(diagonal.every((value) => value !== 0) || coding !== 'f32').toBe(true);
+        // The rest as a weight of its own, which takes the kernels it takes.
+        const { sparsity: _, ...rest } = weight;
+        const bare = { ...rest, encoding: prune(rest, () => 1, rows, { block: [1, 1], density: 0 }).encoding };
+        for (let i = 0; i < values.length; i++) {
+          const [row, column] = [Math.floor(i / columns), i % columns];
+          if (row !== column) copyCode(weight, bare, i);
+        }
+        for (const engine of enginesHere()) {
+          const run = (w: Weight) => new Session(denseModel(w, denseWeight([rows], bias)), { engine }).run(x).y!.data;
+          const expected = run(bare).map((v, i) => (i < n ? v + Math.fround(diagonal[i]! * x[i]!) : v));
+          expect(Array.from(run(weight))).toEqual(Array.from(expected));
+        }
+      }
+    },
+  );
+});
+
+/** Gives element i of one weight the code or value of the other's. */
+function copyCode(from: Weight, to: Weight, i: number): void {
+  const parts = (weight: Weight) => partsOf(weight.encoding, weight.shape[0]!);
+  const columns = sizeOf(from.shape.slice(1));
+  const at = parts(from).findIndex((part) => i < (part.from + part.rows) * columns);
+  const own = i - parts(from)[at]!.from * columns;
+  const array = (weight: Weight) => {
+    const { encoding } = parts(weight)[at]!;
+    return encoding.kind === 'dense' ? encoding.values : encoding.codes;
+  };
+  array(to)[own] = array(from)[own]!;
+}
 
 describe('the sparse product is chosen', () => {
   const [engine] = enginesHere();

@@ -50,6 +50,12 @@ export const codings: Readonly<Record<string, (w: Weight, random: () => number, 
   sparseLog4: pruned('log4', { block: [8, 4], density: 0.3 }),
   sparseCodebook6: pruned('codebook6', { block: [16, 3], density: 0.4 }),
   sparseMixed: pruned('mixed', { block: [8, 4], density: 0.4 }),
+  sparseDiagonalF32: pruned('f32', { block: [8, 4], density: 0.2, diagonal: true }),
+  sparseDiagonalInt8: pruned('int8', { block: [8, 4], density: 0.2, diagonal: true }),
+  sparseDiagonalInt4: pruned('int4', { block: [8, 4], density: 0.2, diagonal: true }),
+  sparseDiagonalLog4: pruned('log4', { block: [8, 4], density: 0.2, diagonal: true }),
+  sparseDiagonalCodebook6: pruned('codebook6', { block: [8, 4], density: 0.2, diagonal: true }),
+  sparseDiagonalMixed: pruned('mixed', { block: [8, 4], density: 0.2, diagonal: true }),
   wholeInt8: pruned('int8', { block: [8, 4], density: 1 }),
 };
 

@@ -15,6 +15,8 @@ export interface Pruning {
   readonly density: number;
   /** Whether the weight says which blocks were removed, or only has the zeros. */
   readonly silent?: true;
+  /** Whether the diagonal stays whatever its block. */
+  readonly diagonal?: true;
 }
 
 /** The weight with blocks removed at random; every table of levels is given a 0. */
@@ -23,7 +25,7 @@ export function prune(weight: Weight, random: () => number, rowsPerGate: number,
   const frame = { block: pruning.block, gateRows: rowsPerGate };
   const [rows, columns] = blockGrid(shape, frame);
   const kept = Uint8Array.from({ length: rows * columns }, () => (random() < pruning.density ? 1 : 0));
-  const sparsity = { ...frame, kept };
+  const sparsity = { ...frame, kept, ...(pruning.diagonal ? { diagonal: true as const } : {}) };
   const stays = keptWeights({ shape, sparsity })!;
   const wide = sizeOf(shape) / shape[0]!;
   const parts = partsOf(weight.encoding, shape[0]!).map((part) => ({
