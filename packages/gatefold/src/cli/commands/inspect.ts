@@ -13,7 +13,7 @@ import { encodingName, macsOf } from '../../evaluate/index.ts';
 import { architectureTemplate } from '../../formats/index.ts';
 import { readBytes } from '../../node/files.ts';
 import type { LoadedModel } from '../../node/load.ts';
-import { alignedTable, showBytes, showNumber } from '../../report/format.ts';
+import { alignedTable, showBytes, showMacs, showNumber } from '../../report/format.ts';
 import type { Context } from '../context.ts';
 import { assumptionsOf, openModel } from '../open.ts';
 
@@ -109,10 +109,8 @@ function describeText(about: ReturnType<typeof describeModel>): string {
       node.weights.reduce((sum, weight) => sum + weight.bytes, 0),
       showBytes,
     ),
-    cells(node.macsPerStep, showNumber),
+    cells(node.denseMacsPerStep, () => showMacs(node)),
   ]);
-  const { macsPerStep, denseMacsPerStep } = about;
-  const ofDense = macsPerStep < denseMacsPerStep ? ` of ${showNumber(denseMacsPerStep)} with every weight` : '';
   const right = ['parameters', 'not zero', 'bytes', 'MACs/step'];
   return [
     `${about.name}  (${about.format} ${about.formatVersion}, ${showBytes(about.bytes)})`,
@@ -122,7 +120,7 @@ function describeText(about: ReturnType<typeof describeModel>): string {
     '',
     alignedTable(['node', 'op', 'output', 'matrices', ...right], rows, right),
     '',
-    `${showNumber(about.parameters)} parameters, ${showNumber(about.nonZero)} not zero, ${showNumber(about.macsPerStep)} multiply-accumulates per step${ofDense}`,
+    `${showNumber(about.parameters)} parameters, ${showNumber(about.nonZero)} not zero, ${showMacs(about)} multiply-accumulates per step`,
   ].join('\n');
 }
 
