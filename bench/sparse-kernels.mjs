@@ -1,4 +1,4 @@
-// Sparse products beside dense ones, kernel by kernel: where lowering should choose which (packages/runtime/src/lower/tiles.ts).
+// Sparse products beside dense ones, kernel by kernel: where lowering should choose which (packages/runtime/src/lower/linear.ts).
 //
 //   node bench/sparse-kernels.mjs [H …] [--only linearI8] [--node current]
 //

@@ -8,7 +8,15 @@ import { packColumns, packNibbles, packQuads } from './pack.ts';
 import type { Product } from './product.ts';
 import type { Operand } from './program.ts';
 import { type Segment, segments } from './segments.ts';
-import { findTiles, packByteTiles, packFloatTiles, packNibbleTiles, type Tiles } from './tiles.ts';
+import {
+  eachWeight,
+  findTiles,
+  packByteTiles,
+  packFloatTiles,
+  packNibbleTiles,
+  type Tiles,
+  tileIndex,
+} from './tiles.ts';
 
 /** The kernel that executes a segment, chosen by encoding and operand. */
 type Kernel =
@@ -81,7 +89,7 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
     return out;
   };
   const tiles = tilesThatPay(kernel.op, rows, columns, values);
-  const index = tiles && constant('index', () => tiles.index);
+  const index = tiles && constant('index', () => tileIndex(tiles));
   if (kernel.op === 'linearF32' && tiles) {
     const weights = constant('tiles', () => packFloatTiles(tiles, rows, columns, values.real));
     builder.emit('sparseF32', { ...common, src: { ref: src.ref }, weights, index });
@@ -164,8 +172,7 @@ const sparseUpTo = { linearF32: 0.6, linearI8: 0.75, linearI4: 0.75 } as const;
 /** The tiles to work on where leaving out the others pays. */
 function tilesThatPay(op: Kernel['op'], rows: number, columns: number, values: Codes): Tiles | undefined {
   if (op === 'linearCodes') return undefined;
-  const tiles = findTiles(rows, columns, op === 'linearF32' ? values.real : values.level);
-  return tiles && tiles.density <= sparseUpTo[op] ? tiles : undefined;
+  return findTiles(rows, columns, op === 'linearF32' ? values.real : values.level, sparseUpTo[op]);
 }
 
 /** How many weights of a matrix its products multiply: those of the tiles worked on, or all where all are. */
@@ -177,8 +184,8 @@ export function executedWeights(whole: Weight, gateRows: number, place: string):
     const { rows, encoding } = segment;
     const { op } = chooseKernel(encoding, weight, gateRows, place);
     const tiles = tilesThatPay(op, rows, columns, codesOf(encoding, segment, columns, weight));
-    if (!tiles) sum += rows * columns;
-    else for (const [row, column] of tiles.places) sum += Math.min(8, rows - row) * Math.min(4, columns - column);
+    if (tiles) eachWeight(tiles, rows, columns, () => sum++);
+    else sum += rows * columns;
   }
   return sum;
 }

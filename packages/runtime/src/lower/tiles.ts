@@ -1,38 +1,37 @@
 import { roundUp } from '../tensor/index.ts';
 import type { Reader } from './pack.ts';
 
-/** The tiles of 8 rows × 4 columns of a product that are not all zero, in the order of the sparse kernels. */
+/** The tiles of 8 rows × 4 columns of a product that are not all zero. */
 export interface Tiles {
-  /** As sparseF32 wants it. */
-  readonly index: Uint16Array;
-  /** First row and first column of each. */
-  readonly places: readonly (readonly [row: number, column: number])[];
-  /** Their share of all tiles that the dense kernel would work on. */
-  readonly density: number;
+  /** Strips of 8 rows in the order of the kernels, each with its tiles: their first columns / 4, ascending. */
+  readonly strips: readonly { readonly strip: number; readonly quads: readonly number[] }[];
+  readonly count: number;
 }
 
-/** Looks for zeros in the rows as they lie in strips of 16; undefined where there are more tiles than 16 bits can count. */
-export function findTiles(rows: number, columns: number, read: Reader): Tiles | undefined {
-  const quads = roundUp(columns, 4) / 4;
-  const count = roundUp(rows, 16) / 8;
-  if (Math.max(quads, count) > 0xffff) return undefined;
-  const strips = Array.from({ length: count }, (_, strip) => {
+/**
+ * Looks for zeros in the rows as they lie in strips of 16 rows; undefined where more than the share `upTo` of the tiles would be left, or
+ * more than 16 bits can count.
+ */
+export function findTiles(rows: number, columns: number, read: Reader, upTo: number): Tiles | undefined {
+  const across = roundUp(columns, 4) / 4;
+  const down = roundUp(rows, 16) / 8;
+  if (Math.max(across, down) > 0xffff) return undefined;
+  const most = upTo * across * down;
+  const strips: { strip: number; quads: number[] }[] = [];
+  let count = 0;
+  for (let strip = 0; strip < down; strip++) {
     const height = Math.min(8, rows - strip * 8);
-    const tiles: number[] = [];
-    for (let quad = 0; quad < quads; quad++) {
-      if (!isZero(strip * 8, height, 4 * quad, Math.min(4, columns - 4 * quad), read)) tiles.push(quad);
+    const quads: number[] = [];
+    for (let quad = 0; quad < across; quad++) {
+      if (isZero(strip * 8, height, 4 * quad, Math.min(4, columns - 4 * quad), read)) continue;
+      quads.push(quad);
+      if (++count > most) return undefined;
     }
-    return { strip, tiles };
-  });
-  // Pairs of strips that have much the same to do, one pair after the other: what the kernels are fast on.
-  strips.sort((a, b) => a.tiles.length - b.tiles.length);
-  const index: number[] = [];
-  for (let i = 0; i < count; i += 2) {
-    const [a, b] = [strips[i]!, strips[i + 1]!];
-    index.push(a.strip, b.strip, a.tiles.length, b.tiles.length, ...a.tiles, ...b.tiles);
+    strips.push({ strip, quads });
   }
-  const places = strips.flatMap(({ strip, tiles }) => tiles.map((quad) => [8 * strip, 4 * quad] as const));
-  return { index: Uint16Array.from(index), places, density: places.length / (count * quads) };
+  // Pairs of strips that have much the same to do, one pair after the other: what the kernels are fast on.
+  strips.sort((a, b) => a.quads.length - b.quads.length);
+  return { strips, count };
 }
 
 function isZero(row: number, height: number, column: number, width: number, read: Reader): boolean {
@@ -42,43 +41,63 @@ function isZero(row: number, height: number, column: number, width: number, read
   return true;
 }
 
+/** The list of tiles as sparseF32 wants it. */
+export function tileIndex({ strips, count }: Tiles): Uint16Array {
+  const out = new Uint16Array(2 * strips.length + count);
+  let at = 0;
+  for (let i = 0; i < strips.length; i += 2) {
+    const pair = strips.slice(i, i + 2);
+    for (const { strip } of pair) out[at++] = strip;
+    for (const { quads } of pair) out[at++] = quads.length;
+    for (const { quads } of pair) {
+      out.set(quads, at);
+      at += quads.length;
+    }
+  }
+  return out;
+}
+
 /** float32 tiles in the order of sparseF32. */
-export function packFloatTiles({ places }: Tiles, rows: number, columns: number, read: Reader): Float32Array {
-  const out = new Float32Array(32 * places.length);
-  eachWeight(places, rows, columns, (tile, i, c, row, column) => {
+export function packFloatTiles(tiles: Tiles, rows: number, columns: number, read: Reader): Float32Array {
+  const out = new Float32Array(32 * tiles.count);
+  eachWeight(tiles, rows, columns, (tile, i, c, row, column) => {
     out[32 * tile + 8 * c + i] = read(row, column);
   });
   return out;
 }
 
 /** int8 tiles in the order of sparseI8. */
-export function packByteTiles({ places }: Tiles, rows: number, columns: number, read: Reader): Int8Array {
-  const out = new Int8Array(32 * places.length);
-  eachWeight(places, rows, columns, (tile, i, c, row, column) => {
+export function packByteTiles(tiles: Tiles, rows: number, columns: number, read: Reader): Int8Array {
+  const out = new Int8Array(32 * tiles.count);
+  eachWeight(tiles, rows, columns, (tile, i, c, row, column) => {
     out[32 * tile + 4 * i + c] = read(row, column);
   });
   return out;
 }
 
 /** Tiles of 4-bit table indices in the order of sparseI4. */
-export function packNibbleTiles({ places }: Tiles, rows: number, columns: number, read: Reader): Uint8Array {
-  const out = new Uint8Array(16 * places.length);
-  eachWeight(places, rows, columns, (tile, i, c, row, column) => {
+export function packNibbleTiles(tiles: Tiles, rows: number, columns: number, read: Reader): Uint8Array {
+  const out = new Uint8Array(16 * tiles.count);
+  eachWeight(tiles, rows, columns, (tile, i, c, row, column) => {
     out[16 * tile + 4 * (i & 3) + c]! |= read(row, column) << (i & 4);
   });
   return out;
 }
 
-/** Row i and column c of each tile that lie in the matrix. */
-function eachWeight(
-  places: Tiles['places'],
+/** Calls back for row i and column c of each tile that lie in the matrix. */
+export function eachWeight(
+  { strips }: Tiles,
   rows: number,
   columns: number,
   use: (tile: number, i: number, c: number, row: number, column: number) => void,
 ): void {
-  places.forEach(([row, column], tile) => {
-    for (let i = 0; i < 8 && row + i < rows; i++) {
-      for (let c = 0; c < 4 && column + c < columns; c++) use(tile, i, c, row + i, column + c);
+  let tile = 0;
+  for (const { strip, quads } of strips) {
+    for (const quad of quads) {
+      for (let i = 0; i < 8 && 8 * strip + i < rows; i++) {
+        for (let c = 0; c < 4 && 4 * quad + c < columns; c++) use(tile, i, c, 8 * strip + i, 4 * quad + c);
+      }
+      tile++;
     }
-  });
+  }
 }
