@@ -8,7 +8,7 @@ import {
   sizeChart,
   timeChart,
 } from './charts.ts';
-import { showBytes, showMetric, showNumber } from './format.ts';
+import { showBytes, showMacs, showMetric } from './format.ts';
 import { type Candidate, judgedBy, type Report, ratiosOf } from './model.ts';
 import { escapeHtml, figures, page, table } from './page.ts';
 
@@ -65,7 +65,7 @@ function nodes({ costs, errors = [] }: Candidate): string {
           `[${weight.shape.join(', ')}]`,
           weight.encoding,
           showBytes(weight.bytes),
-          showNumber(node.macsPerStep),
+          showMacs(node),
           own.map(({ place, relative }) => `${place.split('/').at(-1)} ${(relative * 100).toFixed(2)} %`).join(', '),
         ];
       }),
