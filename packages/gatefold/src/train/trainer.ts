@@ -34,6 +34,12 @@ export interface TrainOptions {
   readonly trained?: (name: string) => boolean;
   /** The model as it shall be saved: weights that are coded there are trained as their codes (quantization-aware training). */
   readonly coded?: Model;
+  /** Called after every update; may change the values, as proximal steps and masks do. `rate` is that of the update. */
+  readonly afterUpdate?: (
+    parameters: Parameters,
+    backend: Backend,
+    state: { readonly step: number; readonly total: number; readonly rate: number },
+  ) => void;
   /** Soft targets from another model. */
   readonly teacher?: TeacherOptions;
   /** Judges the model as it would be saved; smaller is better. The best one is kept. */
@@ -199,6 +205,7 @@ class Run {
     const state = { step, total: this.total, epoch: this.epoch, plateaus: this.plateaus };
     const factor = rateFactor(options.schedule ?? { name: 'constant' }, state);
     this.optimizer.step(factor, norm);
+    options.afterUpdate?.(parameters, this.backend, { step, total: this.total, rate: factor * this.optimizer.rate });
     return { loss, norm, factor };
   }
 

@@ -30,7 +30,7 @@ export function prepareMoments(gram: Float64Array, size: number): Moments | unde
 }
 
 /** Lower triangular L with L·Lᵀ = a; undefined where a is not positive definite. */
-function cholesky(a: Float64Array, n: number): Float64Array | undefined {
+export function cholesky(a: Float64Array, n: number): Float64Array | undefined {
   const out = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {
@@ -44,7 +44,7 @@ function cholesky(a: Float64Array, n: number): Float64Array | undefined {
 }
 
 /** (L·Lᵀ)⁻¹ from L, column by column. */
-function invert(lower: Float64Array, n: number): Float64Array {
+export function invert(lower: Float64Array, n: number): Float64Array {
   const out = new Float64Array(n * n);
   const column = new Float64Array(n);
   for (let c = 0; c < n; c++) {

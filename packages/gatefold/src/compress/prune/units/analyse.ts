@@ -16,6 +16,8 @@ export interface UnitLayer {
 /** Where every hidden unit of a model goes through. */
 export interface UnitMap {
   readonly layers: readonly UnitLayer[];
+  /** Channels are numbers below this. */
+  readonly count: number;
   /** Why a channel must stay; undefined for those that may be removed. */
   reasonFor(channel: number): string | undefined;
   /** The channel of every index of a weight's axis (−1: of none); undefined for axes without channels. */
@@ -75,6 +77,7 @@ export function mapUnits(model: Model): UnitMap {
   const root = (atom: number) => (atom === none ? none : channels.rootOf(atom));
   return {
     layers: layers.map((layer, i) => ({ ...layer, channels: made[i]!.map(root) })),
+    count: channels.count,
     reasonFor: (channel) => channels.reasonFor(channel),
     axis: (weight, axis) => channels.axis(weight, axis),
     value: (graph, value) => values.get(key(graph, value))!.map(root),

@@ -20,6 +20,11 @@ export class Channels {
     return this.parents.slice(from);
   }
 
+  /** Atoms there are; all numbers are below. */
+  get count(): number {
+    return this.parents.length;
+  }
+
   /** The one that stands for all that are tied to it. */
   rootOf(atom: number): number {
     let root = atom;
