@@ -8,31 +8,31 @@ import { addToGroups, groupedWeights } from '../groups.ts';
 import { type Criterion, rankBy } from './types.ts';
 
 /** Batches that gradients are taken from; more hardly change the order. */
-const mostBatches = 24;
+const mostBatches = 64;
 
 /** Hands out the gradient of the loss in every weight, batch by batch. */
 function eachGradient(
   model: Model,
   { training, seed = 1, signal, onProgress }: PassContext,
   see: (gradients: ReadonlyMap<string, ArrayLike<number>>) => void,
-): number {
+): void {
   if (!training?.targets) {
     fail('DATA_INVALID', 'gradients need data with targets', { hint: 'give them with --train' });
   }
   const data = fitToModel(training, model);
   const backend = new WasmBackend();
   const replica = new Replica(backend, { model, task: data.task, seed, loss: {}, dropout: 0, recurrentDropout: 0 });
-  const source = batchSource(data, { batch: 32, window: 64, seed });
+  const source = batchSource(data, { batch: 8, window: 64, seed });
   const total = Math.min(mostBatches, source.perEpoch);
   let done = 0;
   for (const batch of source.epoch(0)) {
     signal?.throwIfAborted();
     replica.gradients(batch, done);
     see(new Map(replica.parameters.trained.map(({ name, gradient }) => [name, backend.read(gradient)])));
-    onProgress?.(++done, total, 'gradients');
+    done++;
+    onProgress?.(done, total, 'gradients');
     if (done === total) break;
   }
-  return done;
 }
 
 /** The norm of the gradient in everything that belongs to the unit. */
@@ -50,7 +50,7 @@ export const gradient: Criterion = (model, map, families, context) => {
 
 /**
  * What the loss changes, to first order, when nobody hears the unit any more: |Σ g·w| over its columns, the derivative of the
- * loss in a factor on its output, averaged over batches (Molchanov et al. 2017).
+ * loss in a factor on its output, averaged over batches (Molchanov et al. 2017): over all data it is near zero once trained.
  */
 export const taylor: Criterion = (model, map, families, context) => {
   const sums = new Float64Array(map.count);

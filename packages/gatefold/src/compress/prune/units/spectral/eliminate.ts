@@ -4,7 +4,7 @@ import type { Moments } from './moments.ts';
 import type { Consumer, View } from './views.ts';
 
 /** Share of the mean variance that is added to every variance, so that covariances of few rows can be inverted. */
-const ridge = 1e-3;
+const ridge = 1e-4;
 
 /** The covariance with its ridge. */
 export function ridged({ covariance, mean }: Moments): Float64Array {
@@ -57,7 +57,7 @@ export class Elimination {
       covariance ? covariance[i * n + i]! : moments.covariance[i]!,
     );
     this.products = new Float64Array(covariance ? n * n : n);
-    for (const consumer of view.consumers) this.addConsumer(model, consumer, covariance);
+    for (const consumer of view.consumers) this.addConsumer(model, consumer, moments.full);
     const lower = covariance && cholesky(covariance, n);
     this.inverse = lower && invert(lower, n);
     if (covariance && !this.inverse) {
@@ -73,20 +73,19 @@ export class Elimination {
     });
   }
 
-  /** Consumers count by what share of the variance of their own products is lost. */
-  private addConsumer(model: Model, consumer: Consumer, covariance: Float64Array | undefined): void {
-    const { n, products, variances } = this;
-    if (!covariance) {
+  /** What any consumer's products lose counts alike: pre-activations and outputs are of one size. */
+  private addConsumer(model: Model, consumer: Consumer, full: boolean): void {
+    const { n, products } = this;
+    if (!full) {
       const values = decode(model.weights[consumer.weight]!);
       values.forEach((w, i) => {
         products[i % n]! += w * w;
       });
       return;
     }
-    const own = columnProducts(model, consumer, n);
-    let power = 0;
-    for (let i = 0; i < n * n; i++) power += own[i]! * covariance[i]!;
-    if (power > 0 && variances.length > 0) for (let i = 0; i < n * n; i++) products[i]! += own[i]! / power;
+    columnProducts(model, consumer, n).forEach((product, i) => {
+      products[i]! += product;
+    });
   }
 
   /** The cost of removing a channel now. */
