@@ -70,7 +70,8 @@ export async function pruneUnits(
   const gone = choose(model, map, families, settled, context);
   const made = settled.compensate && gone.size > 0 ? compensateUnits(model, map, gone, context) : { model, left: [] };
   for (const { place, reason } of made.left) warnings.push(`${place} does not make up for removed units: ${reason}`);
-  const small = removeChannels(made.model, map, gone);
+  // Biases that were added shrink too; channels are numbered by what makes them, as before.
+  const small = removeChannels(made.model, mapUnits(made.model), gone);
   const changes = changesOf(map, small);
   warnings.push(...roundings(families, gone, settled));
   if (!options.train) return { model: small, changes, warnings };

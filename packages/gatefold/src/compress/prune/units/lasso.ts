@@ -23,6 +23,7 @@ export function groupLasso(model: Model, map: UnitMap, families: readonly Family
   const groups = groupsOf(model, map, families);
   const sizes = new Float64Array(map.count);
   for (const group of groups) addToGroups(sizes, group, () => 1);
+  const arrived = new Uint8Array(map.count);
   return (parameters, backend, { rate }) => {
     const values = new Map(parameters.trained.map(({ name, value }) => [name, value]));
     const present = groups.flatMap((group) => {
@@ -31,9 +32,12 @@ export function groupLasso(model: Model, map: UnitMap, families: readonly Family
     });
     const squares = new Float64Array(map.count);
     for (const { group, data } of present) addToGroups(squares, group, (i) => data[i]! ** 2);
-    const factors = squares.map((square, channel) =>
-      square === 0 ? 1 : Math.max(0, 1 - (rate * lambda * Math.sqrt(sizes[channel]!)) / Math.sqrt(square)),
-    );
+    const factors = squares.map((square, channel) => {
+      const step = rate * lambda * Math.sqrt(sizes[channel]!);
+      // The optimizer's momentum would bring back what has just vanished.
+      if (sizes[channel]! > 0 && square <= step * step) arrived[channel] = 1;
+      return arrived[channel] ? 0 : square === 0 ? 1 : 1 - step / Math.sqrt(square);
+    });
     for (const { group, value, data } of present) {
       scale(group, data, factors);
       backend.write(value, data);
