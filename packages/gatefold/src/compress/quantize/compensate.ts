@@ -44,7 +44,7 @@ export function cholesky(a: Float64Array, n: number): Float64Array | undefined {
 }
 
 /** (L·Lᵀ)⁻¹ from L, column by column. */
-export function invert(lower: Float64Array, n: number): Float64Array {
+function invert(lower: Float64Array, n: number): Float64Array {
   const out = new Float64Array(n * n);
   const column = new Float64Array(n);
   for (let c = 0; c < n; c++) {

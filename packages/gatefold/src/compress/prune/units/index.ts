@@ -10,6 +10,7 @@ import { type PruneUnitsOptions, type Settled, settle } from './options.ts';
 import { removeChannels } from './remove.ts';
 import { criteria } from './scores/index.ts';
 import { compensateUnits } from './spectral/compensate.ts';
+import { Measured } from './spectral/measured.ts';
 
 export { type PruneUnitsOptions, pruneUnitsSchema } from './options.ts';
 export { removeUnits } from './remove.ts';
@@ -26,7 +27,7 @@ export function chooseUnits(
   const settled = settle(options);
   const map = mapUnits(model);
   const { families } = selectFamilies(map, settled.target);
-  const gone = choose(model, map, families, settled, context);
+  const gone = choose(model, map, families, settled, context, new Measured(model, map, context));
   return Object.fromEntries(
     families.flatMap(({ layers }) =>
       layers.map(({ address, channels }) => [
@@ -43,8 +44,9 @@ function choose(
   families: readonly Family[],
   settled: Settled,
   context: PassContext,
+  measured: Measured,
 ): ReadonlySet<number> {
-  return chooseChannels(families, criteria[settled.criterion](model, map, families, context), settled);
+  return chooseChannels(families, criteria[settled.criterion](model, map, families, context, measured), settled);
 }
 
 /**
@@ -67,8 +69,9 @@ export async function pruneUnits(
     if (changes.length === 0) warnings.push('no unit vanished: raise the weight of the lasso, or train longer');
     return { model: small, changes, warnings };
   }
-  const gone = choose(model, map, families, settled, context);
-  const made = settled.compensate && gone.size > 0 ? compensateUnits(model, map, gone, context) : { model, left: [] };
+  const measured = new Measured(model, map, context);
+  const gone = choose(model, map, families, settled, context, measured);
+  const made = settled.compensate && gone.size > 0 ? compensateUnits(model, gone, measured) : { model, left: [] };
   for (const { place, reason } of made.left) warnings.push(`${place} does not make up for removed units: ${reason}`);
   // Biases that were added shrink too; channels are numbered by what makes them, as before.
   const small = removeChannels(made.model, mapUnits(made.model), gone);

@@ -1,10 +1,9 @@
 import { decode, denseWeight, type Graph, type Model, type Weight } from '@gatefold/runtime';
-import type { PassContext } from '../../../pass.ts';
 import { cholesky } from '../../../quantize/compensate.ts';
-import type { UnitMap } from '../analyse.ts';
 import { ridged } from './eliminate.ts';
-import { type Moments, measureMoments } from './moments.ts';
-import { type Consumer, usedOnce, type View, viewsOf } from './views.ts';
+import type { Measured } from './measured.ts';
+import type { Moments } from './moments.ts';
+import { type Consumer, usedOnce, type View } from './views.ts';
 
 /** How removed features are said by those that stay: x_D ≈ A·x_K + constant. */
 interface Fit {
@@ -153,31 +152,28 @@ function obstacle(model: Model, consumer: Consumer, once: (weight: string) => bo
  */
 export function compensateUnits(
   model: Model,
-  map: UnitMap,
   gone: ReadonlySet<number>,
-  context: PassContext,
+  measured: Measured,
 ): { model: Model; left: { place: string; reason: string }[] } {
-  const views = viewsOf(model, map).filter(({ channels }) => channels.some((channel) => gone.has(channel)));
-  const moments = measureMoments(model, views, context);
   const once = usedOnce(model);
   const draft = new Draft(model);
   const left: { place: string; reason: string }[] = [];
-  views.forEach((view, i) => {
+  for (const { view, moments } of measured.showing(gone)) {
     const fits = new Map<boolean, Fit>();
     for (const consumer of view.consumers) {
       const place = `${consumer.node.name}/${consumer.role}`;
-      const reason = moments[i]!.full ? obstacle(model, consumer, once) : 'its operand is too wide';
+      const reason = moments.full ? obstacle(model, consumer, once) : 'its operand is too wide';
       if (reason !== undefined) {
         left.push({ place, reason });
         continue;
       }
       const intercept = consumer.bias !== undefined;
-      const made = fits.get(intercept) ?? fit(view, moments[i]!, gone, intercept);
+      const made = fits.get(intercept) ?? fit(view, moments, gone, intercept);
       fits.set(intercept, made);
       const { weight, shift } = takeOver(draft.weights[consumer.weight]!, consumer, view.channels.length, made);
       draft.weights[consumer.weight] = weight;
       if (shift.some((value) => value !== 0)) draft.addToBias(consumer, shift);
     }
-  });
+  }
   return { model: draft.result(), left };
 }

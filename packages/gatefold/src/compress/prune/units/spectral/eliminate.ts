@@ -1,6 +1,7 @@
 import { decode, fail, type Model } from '@gatefold/runtime';
-import { cholesky, invert } from '../../../quantize/compensate.ts';
+import { cholesky } from '../../../quantize/compensate.ts';
 import type { Moments } from './moments.ts';
+import { inverseFrom, OuterProducts } from './symmetric.ts';
 import type { Consumer, View } from './views.ts';
 
 /** Share of the mean variance that is added to every variance, so that covariances of few rows can be inverted. */
@@ -20,18 +21,13 @@ export function ridged({ covariance, mean }: Moments): Float64Array {
 /** Σ over rows and taps of W's columns multiplied with each other, [n, n]. */
 function columnProducts(model: Model, { weight, rows, taps }: Consumer, n: number): Float64Array {
   const values = decode(model.weights[weight]!);
-  const out = new Float64Array(n * n);
+  const products = new OuterProducts(n);
   for (const row of rows) {
     for (let tap = 0; tap < taps; tap++) {
-      const w = values.subarray((row * taps + tap) * n, (row * taps + tap + 1) * n);
-      for (let i = 0; i < n; i++) {
-        const wi = w[i]!;
-        if (wi !== 0) for (let j = i; j < n; j++) out[i * n + j]! += wi * w[j]!;
-      }
+      products.add(values.subarray((row * taps + tap) * n, (row * taps + tap + 1) * n));
     }
   }
-  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) out[i * n + j] = out[j * n + i]!;
-  return out;
+  return products.result();
 }
 
 /**
@@ -59,7 +55,7 @@ export class Elimination {
     this.products = new Float64Array(covariance ? n * n : n);
     for (const consumer of view.consumers) this.addConsumer(model, consumer, moments.full);
     const lower = covariance && cholesky(covariance, n);
-    this.inverse = lower && invert(lower, n);
+    this.inverse = lower && inverseFrom(lower, n);
     if (covariance && !this.inverse) {
       fail('DATA_INVALID', 'the covariance of a value cannot be inverted', {
         place: view.value,

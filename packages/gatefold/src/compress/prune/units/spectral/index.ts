@@ -1,21 +1,16 @@
 import { type Criterion, type Ranking, rankBy } from '../scores/types.ts';
 import { Elimination } from './eliminate.ts';
-import { measureMoments } from './moments.ts';
-import { viewsOf } from './views.ts';
 
 /**
  * Units whose values the others say best: greedily, always the one that costs those who read it least, given that they make up
  * for all that are gone (covariances of the states on calibration data).
  */
-export const spectral: Criterion = (model, map, families, context) => {
-  const free = new Set(families.flatMap((family) => [...family.free]));
-  const views = viewsOf(model, map).filter(({ channels }) => channels.some((channel) => free.has(channel)));
-  const moments = measureMoments(model, views, context);
+export const spectral: Criterion = (model, _map, families, context, measured) => {
   return families.map((family, done): Ranking => {
     context.onProgress?.(done, families.length, `covariances of ${family.name}`);
-    const own = views.flatMap((view, i) =>
-      view.channels.some((channel) => family.free.includes(channel)) ? [new Elimination(model, view, moments[i]!)] : [],
-    );
+    const own = measured
+      .showing(new Set(family.free))
+      .map(({ view, moments }) => new Elimination(model, view, moments));
     if (own.length === 0) return rankBy([family], () => 0)[0]!;
     return eliminate(family.free, own, () => context.signal?.throwIfAborted());
   });

@@ -1,6 +1,7 @@
 import { createSession, fail, graphOf, type Model } from '@gatefold/runtime';
 import { batches, fitToModel, sliceDataset, sliceSteps } from '../../../../data/index.ts';
 import type { CalibrationBatches, PassContext } from '../../../pass.ts';
+import { OuterProducts } from './symmetric.ts';
 import type { View } from './views.ts';
 import { maskPortOf, portOf, watch } from './watch.ts';
 
@@ -15,20 +16,20 @@ export interface Moments {
 /** Widest value whose whole covariance is taken. */
 const widest = 2048;
 /** Rows that moments are taken from: more hardly change them, and these products take longest. */
-const rowsFor = (width: number) => Math.max(4 * width, Math.min(16_384, Math.floor(4e9 / width ** 2)));
+const rowsFor = (width: number) => Math.max(2 * width, Math.min(16_384, Math.floor(3e9 / width ** 2)));
 
 class Sums {
   private readonly width: number;
-  private readonly full: boolean;
   private readonly sum: Float64Array;
-  private readonly products: Float64Array;
+  private readonly squares: Float64Array;
+  private readonly products: OuterProducts | undefined;
   private rows = 0;
 
   constructor(width: number) {
     this.width = width;
-    this.full = width <= widest;
     this.sum = new Float64Array(width);
-    this.products = new Float64Array(this.full ? width * width : width);
+    this.squares = new Float64Array(width);
+    this.products = width <= widest ? new OuterProducts(width) : undefined;
   }
 
   get enough(): boolean {
@@ -36,34 +37,30 @@ class Sums {
   }
 
   add(data: Float32Array, mask: Float32Array | undefined): void {
-    const { width, sum, products, full } = this;
+    const { width, sum, squares, products } = this;
     for (let r = 0; r < data.length / width && !this.enough; r++) {
       if (mask && mask[r] === 0) continue;
       this.rows++;
       const x = data.subarray(r * width, (r + 1) * width);
       for (let i = 0; i < width; i++) {
-        const xi = x[i]!;
-        sum[i]! += xi;
-        if (!full) products[i]! += xi * xi;
-        else if (xi !== 0) for (let j = i; j < width; j++) products[i * width + j]! += xi * x[j]!;
+        sum[i]! += x[i]!;
+        squares[i]! += x[i]! ** 2;
       }
+      products?.add(x);
     }
   }
 
   result(): Moments {
-    const { width, rows, products, full } = this;
+    const { width, rows, squares, products } = this;
     if (rows === 0) fail('DATA_INVALID', 'no calibration data', { hint: 'give data with --calibrate or --data' });
     const mean = this.sum.map((value) => value / rows);
-    if (!full) return { mean, full, covariance: products.map((value, i) => value / rows - mean[i]! ** 2) };
-    const covariance = new Float64Array(width * width);
+    if (!products) return { mean, full: false, covariance: squares.map((value, i) => value / rows - mean[i]! ** 2) };
+    const covariance = products.result();
     for (let i = 0; i < width; i++) {
-      for (let j = i; j < width; j++) {
-        const value = products[i * width + j]! / rows - mean[i]! * mean[j]!;
-        covariance[i * width + j] = value;
-        covariance[j * width + i] = value;
-      }
+      for (let j = 0; j < width; j++)
+        covariance[i * width + j] = covariance[i * width + j]! / rows - mean[i]! * mean[j]!;
     }
-    return { mean, full, covariance };
+    return { mean, full: true, covariance };
   }
 }
 
