@@ -63,6 +63,9 @@ function solve(lower: Float64Array, n: number, right: readonly number[], x: Floa
   }
 }
 
+type Four = [number, number, number, number];
+type Rows = [Float64Array, Float64Array, Float64Array, Float64Array];
+
 /** The matrix whose kept columns have taken over what the others said, and what its products lack by a constant. */
 function takeOver(
   weight: Weight,
@@ -74,15 +77,21 @@ function takeOver(
   const shift = new Float64Array(weight.shape[0]!);
   const k = made.kept.length;
   const sums = new Float64Array(k);
+  const fitted = made.gone.map((_, i) => made.matrix.subarray(i * k, (i + 1) * k));
   for (const row of rows) {
     for (let tap = 0; tap < taps; tap++) {
       const w = values.subarray((row * taps + tap) * width, (row * taps + tap + 1) * width);
       sums.fill(0);
+      for (let i = 0; i < made.gone.length; i += 4) {
+        // Four at a time: the sums are then loaded and stored a quarter as often.
+        const [w0, w1, w2, w3] = [0, 1, 2, 3].map((n) =>
+          i + n < made.gone.length ? w[made.gone[i + n]!]! : 0,
+        ) as Four;
+        const [m0, m1, m2, m3] = [0, 1, 2, 3].map((n) => fitted[Math.min(i + n, made.gone.length - 1)]!) as Rows;
+        for (let b = 0; b < k; b++) sums[b] = sums[b]! + w0 * m0[b]! + w1 * m1[b]! + (w2 * m2[b]! + w3 * m3[b]!);
+      }
       made.gone.forEach((d, i) => {
-        const wd = w[d]!;
-        if (wd === 0) return;
-        shift[row]! += wd * made.constant[i]!;
-        for (let b = 0; b < k; b++) sums[b]! += wd * made.matrix[i * k + b]!;
+        shift[row]! += w[d]! * made.constant[i]!;
       });
       for (let b = 0; b < k; b++) w[made.kept[b]!]! += sums[b]!;
     }
