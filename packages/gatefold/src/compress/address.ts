@@ -37,7 +37,7 @@ export function match(address: string, place: Place): 'all' | readonly string[] 
 }
 
 /** Addresses are matched from the right: `U/forget` fits `lstm_1/U/forget`. `*` stands for any run of characters. */
-function matchesTail(address: string, path: readonly string[]): boolean {
+export function matchesTail(address: string, path: readonly string[]): boolean {
   const parts = address.split('/');
   if (parts.length > path.length) return false;
   return parts.every((part, i) => glob(part).test(path[path.length - parts.length + i]!));

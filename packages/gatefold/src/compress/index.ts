@@ -10,6 +10,13 @@ export {
   type Sensitivity,
   scanSensitivity,
 } from './prune/index.ts';
+export {
+  chooseUnits,
+  type PruneUnitsOptions,
+  pruneUnits,
+  pruneUnitsSchema,
+  removeUnits,
+} from './prune/units/index.ts';
 export { quantizeAware } from './quantize/aware.ts';
 export { type QuantizeOptions, quantize, type Scheme } from './quantize/index.ts';
 export type { TrainSettings } from './train-settings.ts';

@@ -29,7 +29,7 @@ export function prepareMoments(gram: Float64Array, size: number, inOrder = false
 }
 
 /** Lower triangular L with L·Lᵀ = a; undefined where a is not positive definite. */
-function cholesky(a: Float64Array, n: number): Float64Array | undefined {
+export function cholesky(a: Float64Array, n: number): Float64Array | undefined {
   const out = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {

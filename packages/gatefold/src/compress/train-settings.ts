@@ -33,17 +33,24 @@ export async function trainForPass(
   model: Model,
   settings: TrainSettings,
   context: PassContext,
-  { teacher = model, ...more }: Pick<TrainOptions, 'coded' | 'companion' | 'bestFrom'> & { readonly teacher?: Model },
+  more: Pick<TrainOptions, 'coded' | 'companion' | 'bestFrom'> & {
+    /** The model whose outputs are learnt from; default the one that is trained. */
+    readonly teacher?: Model;
+    /** Keep what stands at the end rather than the best epoch, and hold nothing out. */
+    readonly last?: boolean;
+  },
 ): Promise<TrainResult> {
   if (!context.training) {
     fail('DATA_INVALID', 'training needs data to learn from', { hint: 'give them with --train' });
   }
   const { seed = 1, checkpoints } = context;
-  const { train: data, valid } = holdOut(fitToModel(context.training, model), settings.holdOut ?? 0.1, seed);
-  const { name, better } = mainMetric(valid.task);
+  const { teacher = model, last = false, ...options } = more;
+  const whole = fitToModel(context.training, model);
+  const parts = last ? undefined : holdOut(whole, settings.holdOut ?? 0.1, seed);
+  const { name, better } = mainMetric(whole.task);
   const { epochs = 3, optimizer = 'adam', clip = 1, schedule = 'cosine', distill } = settings;
-  const result = await train(model, data, {
-    ...more,
+  const result = await train(model, parts?.train ?? whole, {
+    ...options,
     ...{ epochs, seed },
     ...given('batch', settings.batch),
     ...given('window', settings.bptt),
@@ -57,10 +64,18 @@ export async function trainForPass(
     ...(context.workers ? { workers: context.workers } : {}),
     ...(checkpoints ? { checkpointEvery: 500, onCheckpoint: checkpoints.save } : {}),
     ...(checkpoints?.resume ? { resume: checkpoints.resume } : {}),
-    validate: async (candidate) => {
-      const { metrics } = await evaluate(candidate, valid, context.signal ? { signal: context.signal } : {});
-      return better === 'less' ? metrics[name]! : -metrics[name]!;
-    },
+    ...(parts
+      ? {
+          validate: async (candidate: Model) => {
+            const { metrics } = await evaluate(
+              candidate,
+              parts.valid,
+              context.signal ? { signal: context.signal } : {},
+            );
+            return better === 'less' ? metrics[name]! : -metrics[name]!;
+          },
+        }
+      : {}),
     onEvent: (event) => {
       if (event.kind === 'step')
         context.onProgress?.(event.step, event.total, `training, loss ${event.loss.toFixed(4)}`);

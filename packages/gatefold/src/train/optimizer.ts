@@ -43,10 +43,15 @@ export class Optimizer {
     }));
   }
 
+  /** Learning rate before any schedule. */
+  get rate(): number {
+    return this.options.rate ?? (this.options.name === 'adam' ? 1e-3 : 0.1);
+  }
+
   /** One update with the rate times `factor`, which it returns; `norm` is that of all gradients together. */
   step(factor: number, norm: number): number {
     const { backend, parameters, moments, options } = this;
-    const { name, rate = name === 'adam' ? 1e-3 : 0.1, decay = 0, momentum = 0, nesterov = false } = options;
+    const { decay = 0, momentum = 0, nesterov = false } = options;
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, clipNorm = 0, clipValue = 0 } = options;
     this.steps++;
     const shrink = clipNorm > 0 && norm > clipNorm ? clipNorm / norm : 1;
@@ -55,17 +60,17 @@ export class Optimizer {
       if (clipValue > 0) backend.unary(['clip', -clipValue, clipValue], gradient, gradient);
       const { first, second } = moments[i]!;
       if (!second) {
-        backend.sgd(value, gradient, first, { rate: rate * factor, momentum, decay, nesterov });
+        backend.sgd(value, gradient, first, { rate: this.rate * factor, momentum, decay, nesterov });
         return;
       }
       backend.adam(value, gradient, first, second, {
-        rate: rate * factor,
+        rate: this.rate * factor,
         ...{ beta1, beta2, epsilon, decay },
         correction1: 1 - beta1 ** this.steps,
         correction2: 1 - beta2 ** this.steps,
       });
     });
-    return rate * factor;
+    return this.rate * factor;
   }
 
   /** Moments by parameter name. */

@@ -15,8 +15,11 @@ export const gru: Cell = {
   gates: () => gates,
   states: [{ name: 'h', width: 'units' }],
   weights: ({ resetAfter }) => [
-    { role: 'W', gates, rows: 'units', columns: 'features' },
-    { role: 'U', gates, rows: 'units', columns: 'units' },
+    { role: 'W', gates, rows: 'units', columns: 'features', bias: 'b' },
+    {
+      ...{ role: 'U', gates, rows: 'units', columns: 'units' },
+      ...(resetAfter ? { bias: 'bR' } : { bias: 'b', inner: ['candidate'] }),
+    },
     { role: 'b', gates, rows: 'units', optional: true },
     ...(resetAfter ? [{ role: 'bR', gates, rows: 'units', optional: true } as const] : []),
   ],

@@ -20,8 +20,8 @@ export const lstm: Cell = {
   weights(options) {
     const all = gates(options);
     return [
-      { role: 'W', gates: all, rows: 'units', columns: 'features' },
-      { role: 'U', gates: all, rows: 'units', columns: 'output' },
+      { role: 'W', gates: all, rows: 'units', columns: 'features', bias: 'b' },
+      { role: 'U', gates: all, rows: 'units', columns: 'output', bias: 'b' },
       { role: 'b', gates: all, rows: 'units', optional: true },
       { role: 'P', gates: all.slice(0, -1), rows: 'units', optional: true },
       { role: 'R', rows: 'output', columns: 'units', optional: true },

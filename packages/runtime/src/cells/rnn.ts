@@ -6,8 +6,8 @@ export const rnn: Cell = {
   gates: () => ['candidate'],
   states: [{ name: 'h', width: 'units' }],
   weights: () => [
-    { role: 'W', gates: ['candidate'], rows: 'units', columns: 'features' },
-    { role: 'U', gates: ['candidate'], rows: 'units', columns: 'units' },
+    { role: 'W', gates: ['candidate'], rows: 'units', columns: 'features', bias: 'b' },
+    { role: 'U', gates: ['candidate'], rows: 'units', columns: 'units', bias: 'b' },
     { role: 'b', gates: ['candidate'], rows: 'units', optional: true },
   ],
   step(ops, pre, { h }, options) {

@@ -20,7 +20,10 @@ export interface CellOptions {
   readonly outputWidth: number;
 }
 
-/** How one weight of a cell is shaped and how unit k is woven through it. */
+/**
+ * How one weight of a cell is shaped and how unit k is woven through it: as row k of every gate where the rows are units (row k of
+ * the whole for `output`), as column k where the columns are. A unit whose columns are zero is heard by nobody, and may go.
+ */
 export interface CellWeight {
   readonly role: string;
   /** Gates stacked along the rows, in order; absent where the rows are no gates. */
@@ -29,6 +32,10 @@ export interface CellWeight {
   readonly rows: 'units' | 'output' | 'one';
   /** Columns; absent for vectors. */
   readonly columns?: 'features' | 'units' | 'output';
+  /** The vector that is added to the matrix's product, row by row: where a constant of the product may be put. */
+  readonly bias?: string;
+  /** Gates whose rows multiply something else than the columns' vector as it is seen from outside. */
+  readonly inner?: readonly string[];
   readonly optional?: boolean;
 }
 

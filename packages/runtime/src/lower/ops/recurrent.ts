@@ -1,4 +1,4 @@
-import type { CellOptions, StepOps, StepResult } from '../../cells/index.ts';
+import type { Cell, CellOptions, StepOps, StepResult } from '../../cells/index.ts';
 import { cellOf, type Node, OpContext } from '../../model/index.ts';
 import type { Activation } from '../../numerics/activation.ts';
 import { roundUp } from '../../tensor/index.ts';
@@ -11,13 +11,16 @@ class StepEmitter implements StepOps<Vector> {
   private readonly builder: Builder;
   private readonly node: Node;
   private readonly gateRows: number;
-  private readonly gateCount: number;
+  /** Gates along the rows of each weight that has them: numbers of rows alone do not tell a wide projection from gates. */
+  private readonly gateCounts: ReadonlyMap<string, number>;
 
-  constructor(builder: Builder, node: Node, options: CellOptions, gateCount: number) {
+  constructor(builder: Builder, node: Node, cell: Cell, options: CellOptions) {
     this.builder = builder;
     this.node = node;
     this.gateRows = options.units;
-    this.gateCount = gateCount;
+    this.gateCounts = new Map(
+      cell.weights(options).flatMap(({ role, gates }) => (gates ? [[role, gates.length]] : [])),
+    );
   }
 
   private get pitch(): number {
@@ -30,9 +33,10 @@ class StepEmitter implements StepOps<Vector> {
     { first = 0, count, add, bias }: { first?: number; count?: number; add?: Vector; bias?: string } = {},
   ): Vector {
     const weight = this.builder.weight(this.node, role)!;
-    const gated = weight.shape[0] === this.gateRows * this.gateCount;
+    const gateCount = this.gateCounts.get(role);
+    const gated = gateCount !== undefined;
     const blockRows = gated ? this.gateRows : weight.shape[0]!;
-    const blocks = count ?? (gated ? this.gateCount : 1);
+    const blocks = count ?? gateCount ?? 1;
     const dst = this.builder.vector(0, blocks * roundUp(blockRows, 16));
     emitLinear(this.builder, {
       weight,
@@ -151,7 +155,7 @@ export function lowerRecurrent(builder: Builder, node: Node): void {
     });
   }
   builder.scan(time, backward, () => {
-    const emitter = new StepEmitter(builder, node, options, gateCount);
+    const emitter = new StepEmitter(builder, node, cell, options);
     const computed = step(emitter);
     const next = mask ? maskedStep(builder, mask, state, computed) : computed;
     for (const { name } of cell.states) {
