@@ -29,11 +29,24 @@ export function addPruneOptions(command: Command): Command {
     .option('--sparsity <share>', 'share of the weights to remove', share('--sparsity'))
     .option('--threshold <x>', 'remove weights that score below this', numberOption('--threshold', { above: 0 }))
     .option('--pattern <n:m>', 'keep n of every m neighbours', pair('--pattern', ':', '2:4'))
+    .option(
+      '--units <n>',
+      'hidden units each layer keeps: a share below 1, or a number',
+      numberOption('--units', { above: 0 }),
+    )
+    .option(
+      '--lasso <weight>',
+      'with --epochs: units whose norms training brings to zero go',
+      numberOption('--lasso', { above: 0 }),
+    )
+    .option('--multiple <n>', 'units: round to multiples of 1, 4, 8 or 16', wholeNumber('--multiple'))
+    .option('--no-compensate', 'units: those who read removed units do not make up for them (spectral)')
     .option('--block <rowsxcolumns>', 'what stays or goes together (default 8x4)', pair('--block', 'x', '8x4'))
     .addOption(
-      new Option('--criterion <name>', 'what tells important weights (default magnitude)').choices([
-        ...['magnitude', 'gradient', 'taylor', 'fisher', 'wanda', 'obs', 'movement', 'random'],
-      ]),
+      new Option(
+        '--criterion <name>',
+        'what tells important weights (default magnitude); spectral for units, from data',
+      ).choices([...['magnitude', 'gradient', 'taylor', 'fisher', 'wanda', 'obs', 'movement', 'random', 'spectral']]),
     )
     .addOption(
       new Option('--scope <what>', 'what the share is of; measured: each gate loses what it can').choices([

@@ -3,7 +3,36 @@ import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
 import { passTraining } from './pass-training.ts';
 import { share } from './prune-options.ts';
 
-/** The command's options as a recipe step. */
+const ofWeights = [
+  'sparsity',
+  'threshold',
+  'pattern',
+  'block',
+  'diagonal',
+  'smallest',
+  'mixed',
+  'schedule',
+  'ramp',
+  'every',
+];
+
+/** The command's options as a recipe step: hidden units, or weights. */
+export function stepOf(options: Record<string, unknown>): RecipeStep {
+  if (options.units === undefined && options.lasso === undefined) {
+    const idle = ['multiple'].find((name) => options[name] !== undefined);
+    if (idle) fail('OPTION_INVALID', `option "--${idle}" is for units: add --units`, { place: `--${idle}` });
+    return pruneStep(options);
+  }
+  const idle = ofWeights.find((name) => options[name] !== undefined);
+  if (idle) fail('OPTION_INVALID', `option "--${idle}" is for weights, not for units`, { place: `--${idle}` });
+  const { units, lasso, multiple, criterion, scope, target } = options;
+  const train = options.epochs === undefined ? undefined : passTraining(options);
+  const compensate = options.compensate === false ? false : undefined;
+  const step = { pass: 'prune-units', ...{ units, lasso, multiple, criterion, scope, target, compensate, train } };
+  return checkRecipe({ version: 1, steps: [without(step)] }, 'options').steps[0]!;
+}
+
+/** The command's options as a step that removes weights. */
 export function pruneStep(options: Record<string, unknown>): Extract<RecipeStep, { pass: 'prune' }> {
   const { sparsity, threshold, pattern, block, criterion, scope, diagonal, smallest, target } = options;
   const mixed = (options.mixed as string[] | undefined)?.map((entry) => {

@@ -4,7 +4,9 @@ import {
   type PassContext,
   type PassResult,
   type PruneOptions,
+  type PruneUnitsOptions,
   prune,
+  pruneUnits,
   type QuantizeOptions,
   quantize,
   quantizeAware,
@@ -31,6 +33,11 @@ async function runStep(model: Model, step: RecipeStep, context: PassContext): Pr
     const { pass, train, schedule, ...options } = step;
     const settings = given({ ...options, schedule: schedule && given(schedule) }) as PruneOptions;
     return { pass, ...(await prune(model, settings, train && given(train), context)) };
+  }
+  if (step.pass === 'prune-units') {
+    const { pass, train, ...options } = step;
+    const settings = given({ ...options, train: train && given(train) }) as PruneUnitsOptions;
+    return { pass, ...(await pruneUnits(model, settings, context)) };
   }
   const { pass, train, ...options } = step;
   const settings = given({ ...options, mixed: options.mixed?.map(given) }) as QuantizeOptions;

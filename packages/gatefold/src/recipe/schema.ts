@@ -1,6 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
+import { pruneUnitsSchema } from '../compress/index.ts';
 
 const setting = {
   bits: z.int().min(1).max(16).optional(),
@@ -77,6 +78,7 @@ const pruneSchema = z.strictObject({
 export const stepSchema = z.discriminatedUnion('pass', [
   quantizeSchema.extend({ pass: z.literal('quantize') }),
   pruneSchema.extend({ pass: z.literal('prune') }),
+  pruneUnitsSchema.extend({ pass: z.literal('prune-units'), train: trainSchema.optional() }),
   trainSchema.extend({ pass: z.literal('finetune') }),
 ]);
 

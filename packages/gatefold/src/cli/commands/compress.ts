@@ -175,10 +175,11 @@ async function sourcesFor(
 
 function needsOf(step: Recipe['steps'][number]): { training: boolean; calibration: boolean } {
   if (step.pass === 'finetune') return { training: true, calibration: false };
-  const { criterion = '', scope = '' } = step.pass === 'prune' ? step : {};
+  const { criterion = '', scope = '' } = step.pass === 'quantize' ? {} : step;
   return {
     training: step.train !== undefined || scope === 'measured' || ['gradient', 'taylor', 'fisher'].includes(criterion),
-    calibration: ['wanda', 'obs'].includes(criterion),
+    calibration:
+      ['wanda', 'obs', 'spectral'].includes(criterion) || (step.pass === 'prune-units' && step.compensate === true),
   };
 }
 

@@ -6,7 +6,7 @@ import { type SensitivityReport, sensitivityHtml, sensitivityText } from '../../
 import type { Context } from '../context.ts';
 import { calibrationFor, calibrationFrom, dataFor } from '../data-source.ts';
 import { openModel } from '../open.ts';
-import { pruneStep } from '../prune-step.ts';
+import { pruneStep, stepOf } from '../prune-step.ts';
 import { type CompressFlags, compressWith } from './compress.ts';
 
 type PruneFlags = Omit<CompressFlags, 'output'> &
@@ -21,7 +21,7 @@ export async function prune(context: Context, path: string, flags: PruneFlags): 
       hint: '--scan alone writes none',
     });
   }
-  await compressWith(context, path, { version: 1, steps: [pruneStep(flags)] }, { ...flags, output: flags.output });
+  await compressWith(context, path, { version: 1, steps: [stepOf(flags)] }, { ...flags, output: flags.output });
 }
 
 const usual = [0.5, 0.7, 0.8, 0.9, 0.95] as const;

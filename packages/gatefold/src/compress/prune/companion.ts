@@ -11,7 +11,7 @@ interface Track {
   readonly value: Matrix;
   readonly gradient: Matrix;
   readonly mask: Matrix;
-  /** What removed weights would be by now: they learn on unseen, and may come back (Guo et al. 2016). */
+  /** What removed weights were when they went: with that they may come back (Zhu & Gupta 2017). */
   readonly dormant: Matrix;
   readonly scratch: Matrix;
   /** Running means that the criterion looks at. */
@@ -30,8 +30,8 @@ export interface PrunerOptions {
 }
 
 /**
- * Prunes while training: weights that are removed are zero in every step, but go on learning, and those that score lowest at each
- * look are the removed ones until the schedule ends. After that the choice is final.
+ * Prunes while training: at each look those that score lowest are removed, until the schedule ends; what was removed before is judged
+ * by what it was, and may come back. After that the choice is final.
  */
 export class Pruner implements Companion {
   private readonly options: PrunerOptions;
@@ -49,10 +49,10 @@ export class Pruner implements Companion {
     const progress = step / total;
     const every = schedule.every ?? Math.max(1, Math.round(total / 100));
     this.remember(backend);
-    for (const track of this.tracks) {
-      // What the update did to removed weights is kept aside.
-      if (globalThis.process?.env.FREEZE) backend.binary('multiply', track.value, track.mask, track.value, false);
-      backend.binary('add', track.value, track.dormant, track.scratch, false);
+    for (const { value, mask, dormant, scratch } of this.tracks) {
+      // Removed weights do not move: what the update did to them, without ever seeing what they do, is noise.
+      backend.binary('multiply', value, mask, scratch, false);
+      backend.binary('add', scratch, dormant, scratch, false);
     }
     const before = (step - 1) / total;
     const moving = progress >= schedule.begin && before < schedule.end;
