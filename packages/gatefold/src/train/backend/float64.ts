@@ -1,10 +1,12 @@
 import type { Activation } from '@gatefold/runtime';
+import { ctc64 } from '../ctc.ts';
 import { derivative64, functions64 } from '../functions64.ts';
 import { Arena } from './arena.ts';
 import type {
   AdamStep,
   Backend,
   BinaryFunction,
+  CtcTargets,
   ElementLoss,
   Matrix,
   NormalizationKind,
@@ -294,6 +296,25 @@ export class Float64Backend implements Backend {
         const at = dx.at + r * dx.stride + c;
         this.memory[at] = weight * (this.memory[at]! - target);
       }
+    }
+    return loss;
+  }
+
+  ctc(x: Matrix, { steps, labels, counts, weights, blank }: CtcTargets, dx: Matrix): number {
+    const batch = steps.rows;
+    let loss = 0;
+    this.fill(dx, 0);
+    for (let b = 0; b < batch; b++) {
+      const weight = this.get(weights, b, 0);
+      const wanted = Array.from({ length: this.get(counts, b, 0) }, (_, i) => this.get(labels, b, i));
+      const rows = Array.from({ length: this.get(steps, b, 0) }, (_, t) =>
+        Array.from({ length: x.cols }, (_, c) => this.get(x, t * batch + b, c)),
+      );
+      const { loss: own, gradient } = ctc64(rows, wanted, blank);
+      loss += weight * own;
+      gradient.forEach((row, t) => {
+        this.each({ ...dx, at: dx.at + (t * batch + b) * dx.stride, rows: 1 }, (_, c) => weight * row[c]!);
+      });
     }
     return loss;
   }

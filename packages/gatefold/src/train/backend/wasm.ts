@@ -5,6 +5,7 @@ import type {
   AdamStep,
   Backend,
   BinaryFunction,
+  CtcTargets,
   ElementLoss,
   Matrix,
   NormalizationKind,
@@ -205,6 +206,28 @@ export class WasmBackend implements Backend {
 
   divergence(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
     return this.call.divergence!(x.rows, x.cols, ...of(x), ...of(targets), 4 * weights.at, ...of(dx));
+  }
+
+  ctc(x: Matrix, { steps, labels, counts, weights, blank }: CtcTargets, dx: Matrix): number {
+    const mark = this.mark();
+    const states = 2 * labels.cols + 1;
+    const longest = x.rows / steps.rows;
+    // What the kernel keeps of one sequence: see `ctc` there.
+    const work = this.alloc(1, 2 * states * (longest + 2) + states + longest);
+    const at = [steps, counts, weights].map((m) => 4 * m.at);
+    const loss = this.call.ctc!(
+      steps.rows,
+      longest,
+      x.cols,
+      ...of(x),
+      ...at,
+      ...of(labels),
+      blank,
+      ...of(dx),
+      4 * work.at,
+    );
+    this.release(mark);
+    return loss;
   }
 
   elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
