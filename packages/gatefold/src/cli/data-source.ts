@@ -7,14 +7,23 @@ import type { DataFlags } from './data-options.ts';
 /** The data set that the options name, fitted to the model; undefined without --data. */
 export async function dataFor(flags: DataFlags, model: Model, source = flags.data): Promise<Dataset | undefined> {
   refuseIdle(flags);
-  return source === undefined ? undefined : fitToModel(await loadData(source, optionsOf(flags), model), model);
+  return source === undefined ? undefined : fitToModel(await load(flags, source, {}, model), model);
 }
 
 /** Data for a model that is yet to be made; a text's symbols are its own unless `vocabulary` or the options say so. */
 export async function dataForNew(flags: DataFlags, source: string, vocabulary?: readonly string[]): Promise<Dataset> {
   refuseIdle(flags);
   const known = vocabulary && ({ metadata: { vocabulary } } as unknown as Model);
-  return loadData(source, { ...optionsOf(flags), ownVocabulary: true }, known);
+  return load(flags, source, { ownVocabulary: true }, known);
+}
+
+async function load(flags: DataFlags, source: string, more: LoadDataOptions, model?: Model): Promise<Dataset> {
+  const data = await loadData(source, { ...optionsOf(flags), ...more }, model);
+  if (flags.blank === undefined) return data;
+  if (data.task !== 'transcribe') {
+    fail('OPTION_INVALID', 'option "--blank" is for --task transcribe', { place: '--blank', found: data.task });
+  }
+  return { ...data, blank: flags.blank };
 }
 
 function optionsOf(flags: DataFlags): LoadDataOptions {

@@ -7,6 +7,8 @@ export interface Batch {
   readonly from: number;
   readonly batch: number;
   readonly inputs: Readonly<Record<string, Float32Array>>;
+  /** Their numbers in the data, where they are not the next ones. */
+  readonly ids?: readonly number[];
   /** What is expected of the batch, where the data have targets. */
   readonly targets?: Float32Array;
 }
@@ -23,6 +25,7 @@ export function* batches(dataset: Dataset, size: number): Generator<Batch> {
     yield {
       from,
       batch: picked.batch,
+      ...(picked.ids ? { ids: picked.ids } : {}),
       inputs: Object.fromEntries(Object.entries(dataset.inputs).map(([name, examples]) => [name, cut(examples)])),
       ...(dataset.targets ? { targets: cut(dataset.targets) } : {}),
     };

@@ -6,5 +6,6 @@ export {
   fitToModel,
   type ModelUnderTest,
   type Task,
+  tasks,
 } from './dataset.ts';
 export { type DataOptions, datasetFromFile } from './read.ts';

@@ -176,7 +176,10 @@ export function modelFor(architecture: string, dataset: Dataset, seed = 1): Mode
       },
     },
     weights: chain.weights,
-    metadata: dataset.classes ? { [dataset.task === 'language' ? 'vocabulary' : 'labels']: dataset.classes } : {},
+    metadata: {
+      ...(dataset.classes ? { [dataset.task === 'language' ? 'vocabulary' : 'labels']: dataset.classes } : {}),
+      ...(dataset.task === 'transcribe' ? { blank: dataset.blank ?? classes - 1 } : {}),
+    },
   });
 }
 
@@ -229,10 +232,13 @@ function oneAnswer({ task, inputs, targets }: Dataset): boolean {
   return task === 'regress' && !(targets && targets.shape.length > 2 && targets.shape[1] === steps);
 }
 
-function classesOf({ task, targets, classes }: Dataset): number {
+function classesOf({ task, targets, classes, blank }: Dataset): number {
   if (!targets) return classes?.length ?? 1;
   if (task === 'regress') return targets.shape.length === 1 ? 1 : targets.shape.at(-1)!;
-  return classes?.length ?? 1 + targets.data.reduce((most, label) => Math.max(most, label), 0);
+  const known = classes?.length ?? 1 + targets.data.reduce((most, label) => Math.max(most, label), 0);
+  if (task !== 'transcribe') return known;
+  // Without a number of its own the blank comes after the labels.
+  return blank === undefined ? known + 1 : Math.max(known, blank + 1);
 }
 
 function vocabularyOf({ task, classes }: Dataset, data: Float32Array): number {

@@ -8,6 +8,8 @@ export interface TrainBatch {
   readonly inputs: Readonly<Record<string, Float32Array>>;
   /** Examples first, then time. */
   readonly targets: Float32Array;
+  /** Labels of each example, where that differs: the first of its targets. */
+  readonly targetLengths?: readonly number[];
   /** Whether states come from the batch before, and whether this is the first of a stream. */
   readonly carry: boolean;
   readonly first: boolean;

@@ -11,6 +11,7 @@ import type { Parameters } from './parameters.ts';
 import { Replica, type ReplicaSpec } from './replica.ts';
 import { rateFactor, type ScheduleOptions } from './schedule.ts';
 import type { TeacherOptions } from './teacher.ts';
+import { checkTranscripts } from './transcripts.ts';
 
 export interface TrainOptions {
   readonly epochs: number;
@@ -118,7 +119,9 @@ class Run {
       ...(trained ? { trained: Object.keys(model.weights).filter(trained) } : {}),
       ...(coded ? { coded } : {}),
       ...(teacher ? { teacher } : {}),
+      ...(dataset.blank === undefined ? {} : { blank: dataset.blank }),
     };
+    if (dataset.task === 'transcribe') checkTranscripts(model, dataset);
     this.backend = options.backend ?? new WasmBackend();
     this.replica = new Replica(this.backend, spec);
     this.parameters = this.replica.parameters;
