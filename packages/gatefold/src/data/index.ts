@@ -1,4 +1,4 @@
-export { type Batch, batches, reordered, sliceDataset, sliceSteps } from './batches.ts';
+export { type Batch, batches, padTogether, reordered, sliceDataset, sliceSteps } from './batches.ts';
 export {
   checkDataset,
   type Dataset,

@@ -20,6 +20,8 @@ export type BatchInputs = Readonly<Record<string, ArrayLike<number>>>;
 
 export interface ForwardOptions {
   readonly batch: number;
+  /** Steps of each example by input name, where they differ; what stands behind them is padding. */
+  readonly lengths?: Readonly<Record<string, readonly number[]>>;
   /** Draws from [0, 1); where given, dropout is applied. */
   readonly random?: (() => number) | undefined;
   /** Share of the inputs of recurrent and dense nodes (but not of the model's) that is zeroed. */
@@ -94,7 +96,10 @@ export class TrainGraph {
     const { batch } = options;
     const tape = new Tape(backend);
     const values = new Map<string, Value>();
-    for (const port of this.inputs) values.set(port.name, this.load(tape, port, inputs[port.name]!, batch));
+    for (const port of this.inputs) {
+      const lengths = options.lengths?.[port.name];
+      values.set(port.name, { ...this.load(tape, port, inputs[port.name]!, batch), ...(lengths ? { lengths } : {}) });
+    }
     const ports = new Set(this.inputs.map(({ name }) => name));
     for (const node of this.nodes) {
       const outputs = trainOps.get(node.op)!(this.contextOf(tape, node, values, ports, parameters, options));

@@ -68,10 +68,18 @@ function timeFirst(data: Float32Array, batch: number, steps: number): Float32Arr
   return out;
 }
 
-/** `whole` divided among the rows of a batch: every example counts the same, and so do its steps. */
-function rowWeights(backend: Backend, batch: number, { v, steps }: Value, whole: number): Matrix {
+/** `whole` divided among the rows of a batch: every example counts the same, and so do its steps; padding does not count. */
+function rowWeights(backend: Backend, batch: number, { v, steps, lengths }: Value, whole: number): Matrix {
   const weights = backend.alloc(v.value.rows, 1);
-  backend.fill(weights, whole / (batch * steps));
+  if (!lengths) {
+    backend.fill(weights, whole / (batch * steps));
+    return weights;
+  }
+  const numbers = Float64Array.from({ length: steps * batch }, (_, row) => {
+    const own = lengths[row % batch]!;
+    return row < own * batch ? whole / (batch * own) : 0;
+  });
+  backend.write(weights, numbers);
   return weights;
 }
 
@@ -106,17 +114,19 @@ function rowsLoss(
   backend: Backend,
   output: Value,
   loss: 'classes' | ElementLoss,
-  { targets: given, batch }: TrainBatch,
+  { targets: given, targetLengths, batch }: TrainBatch,
   { smoothing = 0, delta = 1 }: LossOptions,
   hard: number,
 ): number {
   const { value } = output.v;
   const { rows, cols } = value;
   const each = loss === 'classes' ? 1 : cols;
-  if (given.length !== rows * each) {
+  const wanted = output.lengths ?? new Array<number>(batch).fill(output.steps);
+  const odd = wanted.findIndex((steps, i) => steps !== (targetLengths?.[i] ?? given.length / (batch * each)));
+  if (odd >= 0) {
     fail('DATA_INVALID', 'the targets do not fit the outputs of the model', {
-      expected: `${(rows * each) / batch} per example`,
-      found: `${given.length / batch}`,
+      expected: `${wanted[odd]! * each} per example`,
+      found: `${targetLengths ? targetLengths[odd]! * each : given.length / batch}`,
     });
   }
   const targets = backend.alloc(rows, each);
@@ -125,9 +135,9 @@ function rowsLoss(
   if (loss !== 'classes') {
     return backend.elementLoss(loss, delta, value, targets, rowWeights(backend, batch, output, 1 / cols), gradient);
   }
-  const odd = given.findIndex((label) => label >= cols);
-  if (odd >= 0) {
-    fail('DATA_INVALID', 'a label is no class of the model', { expected: `0 … ${cols - 1}`, found: `${given[odd]}` });
+  const label = given.find((value) => value >= cols);
+  if (label !== undefined) {
+    fail('DATA_INVALID', 'a label is no class of the model', { expected: `0 … ${cols - 1}`, found: `${label}` });
   }
   return backend.crossEntropy(value, targets, rowWeights(backend, batch, output, hard), smoothing, gradient);
 }

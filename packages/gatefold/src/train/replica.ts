@@ -61,6 +61,7 @@ export class Replica {
     parameters.prepare();
     const forward = graph.forward(backend, parameters, batch.inputs, {
       ...{ batch: batch.batch, carry: batch.carry, dropout, recurrentDropout },
+      ...(batch.lengths ? { lengths: batch.lengths } : {}),
       random: dropout > 0 || recurrentDropout > 0 ? randomFor(seed, 2, step, this.index) : undefined,
     });
     const soft = this.teacher?.targets(batch);

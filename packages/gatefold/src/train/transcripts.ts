@@ -55,7 +55,7 @@ export function checkTranscripts(model: Model, { name, count, inputs, targets, b
 /** The mean over the sequences of `share`·−log p(labels) per label, and its gradient at the output. */
 export function transcriptLoss(
   backend: Backend,
-  { v, steps }: Value,
+  { v, steps, lengths }: Value,
   { targets, targetLengths, batch }: TrainBatch,
   { blank = v.value.cols - 1 }: BlankChoice,
   share: number,
@@ -70,7 +70,7 @@ export function transcriptLoss(
   return backend.ctc(
     v.value,
     {
-      steps: column(new Array<number>(batch).fill(steps)),
+      steps: column(lengths ?? new Array<number>(batch).fill(steps)),
       labels: column(targets),
       counts: column(counts),
       weights: column(weights),

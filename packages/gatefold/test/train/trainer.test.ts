@@ -35,6 +35,17 @@ function recall(count: number, seed: number, steps = 8): Dataset {
   };
 }
 
+/** The same with sequences of different lengths. */
+function ragged(count: number, seed: number): Dataset {
+  const { inputs, ...rest } = recall(count, seed, 12);
+  const lengths = Array.from({ length: count }, (_, i) => 4 + ((i * 5) % 9));
+  const parts = lengths.map((steps, i) => inputs.x!.data.subarray(i * 36, i * 36 + steps * 3));
+  return {
+    ...rest,
+    inputs: { x: { shape: [count, 12, 3], data: Float32Array.from(parts.flatMap((p) => [...p])), lengths } },
+  };
+}
+
 /** A text of a repeated pattern. */
 function text(length: number): Dataset {
   const symbols = Float32Array.from({ length: length + 1 }, (_, i) => [0, 1, 2, 3, 1, 4, 0][i % 7]!);
@@ -89,6 +100,15 @@ describe('training', () => {
     },
   );
 
+  it('learns to remember over sequences of different lengths', async () => {
+    const data = ragged(256, 1);
+    const { model } = await train(modelFor('lstm:12 dense', data), data, {
+      ...{ epochs: 12, batch: 16 },
+      optimizer: { name: 'adam', rate: 0.02, clipNorm: 1 },
+    });
+    expect((await evaluate(model, ragged(200, 2))).metrics.accuracy).toBeGreaterThan(0.95);
+  });
+
   it('learns a text with carried states', async () => {
     const data = text(700);
     const { model } = await train(modelFor('embedding:6 lstm:16 dense', data), data, {
@@ -100,6 +120,7 @@ describe('training', () => {
 
   it.each([
     ['examples', recall(96, 3), 'lstm:8 gru:8 dense'],
+    ['examples of different lengths', ragged(96, 3), 'bilstm:8 gru:8 dense'],
     ['a text', text(600), 'embedding:4 lstm:8 lstm:8 dense'],
   ])('of %s continues from a checkpoint with the same bits', async (_, data, line) => {
     const start = modelFor(line, data);
@@ -121,6 +142,7 @@ describe('training', () => {
   it('by several threads is training by one, and continues with the same bits', async () => {
     for (const [data, line] of [
       [recall(90, 3), 'lstm:8 dense'],
+      [ragged(90, 3), 'lstm:8 dense'],
       [text(600), 'embedding:4 gru:8 dense'],
     ] as const) {
       const start = modelFor(line, data);

@@ -132,11 +132,12 @@ export class Float64Backend implements Backend {
   }
 
   gather(table: Matrix, ids: Matrix, y: Matrix): void {
-    this.each(y, (r, c) => this.get(table, this.get(ids, r, 0), c));
+    this.each(y, (r, c) => (this.get(ids, r, 0) < 0 ? 0 : this.get(table, this.get(ids, r, 0), c)));
   }
 
   scatterAdd(y: Matrix, ids: Matrix, table: Matrix): void {
     for (let r = 0; r < y.rows; r++) {
+      if (this.get(ids, r, 0) < 0) continue;
       const row = { ...table, at: table.at + this.get(ids, r, 0) * table.stride, rows: 1 };
       this.each(row, (_, c, old) => old + this.get(y, r, c));
     }

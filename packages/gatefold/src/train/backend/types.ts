@@ -98,9 +98,9 @@ export interface Backend {
   /** c ← [c +] op(a)·op(b); op transposes where asked. */
   gemm(a: Matrix, transposeA: boolean, b: Matrix, transposeB: boolean, c: Matrix, add: boolean): void;
 
-  /** y[r] ← table[ids[r]]; ids are whole numbers within the table. */
+  /** y[r] ← table[ids[r]]; ids are whole numbers within the table, or below zero, which gives zeros. */
   gather(table: Matrix, ids: Matrix, y: Matrix): void;
-  /** table[ids[r]] ← table[ids[r]] + y[r] */
+  /** table[ids[r]] ← table[ids[r]] + y[r], where the id is not below zero. */
   scatterAdd(y: Matrix, ids: Matrix, table: Matrix): void;
 
   /** y ← normalized rows of x; inverse [rows, 1] is kept for the gradient. */

@@ -152,11 +152,11 @@ export class WasmBackend implements Backend {
   }
 
   gather(table: Matrix, ids: Matrix, y: Matrix): void {
-    this.call.gather!(y.rows, y.cols, 4 * table.at, 4 * ids.at, ...of(y));
+    this.call.gather!(y.rows, y.cols, ...of(table), 4 * ids.at, ...of(y));
   }
 
   scatterAdd(y: Matrix, ids: Matrix, table: Matrix): void {
-    this.call.scatterAdd!(y.rows, y.cols, ...of(y), 4 * ids.at, 4 * table.at);
+    this.call.scatterAdd!(y.rows, y.cols, ...of(y), 4 * ids.at, ...of(table));
   }
 
   normalize(kind: NormalizationKind, epsilon: number, x: Matrix, y: Matrix, inverse: Matrix): void {

@@ -6,6 +6,11 @@ import type { Tape, Var } from '../tape.ts';
 export interface Value {
   readonly v: Var;
   readonly steps: number;
+  /**
+   * Steps of each example, where they differ: what stands behind an example's last step is padding. It holds numbers that
+   * the example might have, nothing depends on it, and no gradient comes from it.
+   */
+  readonly lengths?: readonly number[];
 }
 
 /** States that a recurrent node hands from one batch to the next (truncated backpropagation through time). */
