@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type Task, tasks } from '../data/index.ts';
+import { type Task, tasks } from '../data/dataset.ts';
 import { splitShares, wholeNumber } from './numbers.ts';
 
 export interface DataFlags {
@@ -12,6 +12,7 @@ export interface DataFlags {
   readonly vocabulary?: string;
   readonly limit?: number;
   readonly blank?: number;
+  readonly frontEnd?: string;
   readonly split?: readonly [number, number];
 }
 
@@ -22,6 +23,9 @@ Data:
   .npy        x alone
   .csv        a header, then numbers; --column (or the last) is what to predict, --window rows make an example
   .jsonl      a line per example: {"x": [[…], …], "y": …}
+  folder      of .wav files: a sub-folder per class, or train, valid and test with such sub-folders; with :train, :valid
+              or :test a folder without these is parted at random, the same each time
+  .csv, .jsonl that name .wav files: columns path and label or text, or {"path": …, "label", "labels" or "text": …}
   .txt        the text of a language model; its symbols come from the model or from --vocabulary
   .js, .mjs   default: { name, task, count, inputs: { x: { shape, data } }, targets }, or (split) => the same;
               its evaluate(model) adds metrics of its own: model.run(inputs, { batch }) gives the outputs
@@ -31,7 +35,8 @@ Behind a file's name, :train, :valid and :test are parts in the order of the fil
 
 /** Adds the options that name data. */
 export function addDataOptions(command: Command, required = false): Command {
-  const text = 'npz, npy, csv, jsonl, txt or a JavaScript module; :train, :valid, :test choose a split';
+  const text =
+    'npz, npy, csv, jsonl, txt, a folder of .wav files or a JavaScript module; :train, :valid, :test choose a split';
   if (required) command.requiredOption('--data <source>', text);
   else command.option('--data <source>', text);
   return command

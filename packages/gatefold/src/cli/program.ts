@@ -63,7 +63,10 @@ export function buildProgram(signal: AbortSignal): Command {
     .option('--template', 'print an architecture file for weights without a graph, to be completed')
     .action(act(async () => (await import('./commands/inspect.ts')).inspect));
   command('run <model>', 'runs a model on arrays')
-    .requiredOption('--input <file>', 'an .npz with an array per input, [batch, time, features]')
+    .requiredOption(
+      '--input <file>',
+      'an .npz with an array per input, [batch, time, features]; of a model of sounds also a .wav or a folder of them',
+    )
     .requiredOption('-o, --output <file>', 'an .npz for the outputs')
     .addOption(engine())
     .option('--steps', 'one step at a time')
@@ -99,6 +102,7 @@ export function buildProgram(signal: AbortSignal): Command {
     act<DataFlags & TrainFlags & { output: string }>(async () => (await import('./commands/train.ts')).finetune),
   );
   addTrainOptions(addDataOptions(command('train', 'trains a new model on data'), true), 10)
+    .option('--front-end <words>', 'sounds: such as "mfcc:13 window:30 hop:10" (default "mel:40 window:25 hop:10")')
     .addHelpText('after', architectureHelp)
     .action(async (flags: DataFlags & TrainFlags & GlobalOptions & { output: string }) => {
       const { trainNew } = await import('./commands/train.ts');

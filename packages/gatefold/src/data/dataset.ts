@@ -1,4 +1,4 @@
-import { fail, graphOf, type Model, showValue, sizeOf } from '@gatefold/runtime';
+import { type FrontEndOptions, fail, graphOf, type Model, showValue, sizeOf } from '@gatefold/runtime';
 
 /**
  * One label per sequence, one per step, labels in order whose places are not known, the next symbol of a text, numbers, or
@@ -43,6 +43,8 @@ export interface Dataset {
   readonly classes?: readonly string[];
   /** transcribe: the class that stands for no label; default the model's `metadata.blank`, else its last class. */
   readonly blank?: number;
+  /** How the features were made, of sounds. */
+  readonly frontEnd?: FrontEndOptions;
   /** A module's own metrics of a model, by name; they must be finite. */
   readonly evaluate?: (
     model: ModelUnderTest,

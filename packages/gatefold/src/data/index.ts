@@ -8,4 +8,6 @@ export {
   type Task,
   tasks,
 } from './dataset.ts';
+export { type ManifestEntry, readManifest } from './manifest.ts';
 export { type DataOptions, datasetFromFile } from './read.ts';
+export { fromSounds, type NamedSound, type SoundOptions } from './sounds.ts';

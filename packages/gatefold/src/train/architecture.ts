@@ -178,6 +178,7 @@ export function modelFor(architecture: string, dataset: Dataset, seed = 1): Mode
     weights: chain.weights,
     metadata: {
       ...(dataset.classes ? { [dataset.task === 'language' ? 'vocabulary' : 'labels']: dataset.classes } : {}),
+      ...(dataset.frontEnd ? { frontEnd: { ...dataset.frontEnd } } : {}),
       ...(dataset.task === 'transcribe' ? { blank: dataset.blank ?? classes - 1 } : {}),
     },
   });

@@ -2,11 +2,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readGatefold } from '@gatefold/runtime';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { randomSource } from '../../../runtime/test/support/random.ts';
-import { exitCodeOf, reportError } from '../../src/cli/context.ts';
-import { buildProgram } from '../../src/cli/program.ts';
 import { writeNpz } from '../../src/data/npz.ts';
+import { gatefold } from './gatefold.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gatefold-train-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -23,27 +22,6 @@ writeFileSync(
     ['y', { shape: [240], data: y }],
   ]),
 );
-
-async function gatefold(...args: string[]): Promise<{ status: number; json: Record<string, unknown> }> {
-  let text = '';
-  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-    text += String(chunk);
-    return true;
-  });
-  process.exitCode = 0;
-  let status = 0;
-  try {
-    await buildProgram(new AbortController().signal).parseAsync(['node', 'gatefold', ...args, '--json', '--quiet']);
-    status = Number(process.exitCode);
-  } catch (error) {
-    reportError(error, true);
-    status = exitCodeOf(error);
-  } finally {
-    spy.mockRestore();
-    process.exitCode = 0;
-  }
-  return { status, json: JSON.parse(text) };
-}
 
 const fresh = ['train', '--arch', 'lstm:8 dense', '--data', at('d.npz'), '--task', 'classify', '--batch', '8'];
 

@@ -235,6 +235,6 @@ describe('sequences of different lengths', () => {
   });
 });
 
-it('says of sound files that they come later', () => {
-  refused(() => datasetFromFile('a.wav', Uint8Array.of(1)), 'later version');
+it('says of sound files where they go', () => {
+  refused(() => datasetFromFile('a.wav', new Uint8Array(4)), 'a folder of .wav files');
 });

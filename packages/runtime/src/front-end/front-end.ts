@@ -101,8 +101,8 @@ export class FrontEnd {
         value = 0;
         for (let n = 0; n < logs.length; n++) value += cosines[k * logs.length + n]! * logs[n]!;
       }
-      if (mean) value -= mean[k]!;
-      if (deviation) value /= deviation[k]!;
+      // What is normalized are the features as they would be without: training knows them alone.
+      if (mean || deviation) value = (Math.fround(value) - (mean?.[k] ?? 0)) / (deviation?.[k] ?? 1);
       features[k] = value;
     }
   }

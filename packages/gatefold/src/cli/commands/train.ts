@@ -49,7 +49,7 @@ export async function trainNew(context: Context, flags: Flags): Promise<void> {
   }
   const whole = await dataForNew(flags, flags.data!);
   const model = modelFor(flags.arch, whole, context.seed);
-  const judge = flags.valid === undefined ? undefined : await dataForNew(flags, flags.valid, whole.classes);
+  const judge = flags.valid === undefined ? undefined : await dataForNew(flags, flags.valid, whole);
   await run(context, flags, { model, ...parted(context, flags, whole, judge), epochs: flags.epochs ?? 10 });
 }
 
@@ -68,6 +68,12 @@ function parted(
   whole: Dataset,
   judge: Dataset | undefined,
 ): { data: Dataset; valid: Dataset } {
+  if (whole.frontEnd && !whole.targets) {
+    fail('DATA_INVALID', 'the recordings have no labels to learn', {
+      place: whole.name,
+      expected: 'a sub-folder per class, or a table that tells what each recording is',
+    });
+  }
   if (judge) return { data: whole, valid: judge };
   const { train: data, valid } = holdOut(whole, share, context.seed);
   context.note(`no --valid: ${(share * 100).toFixed(0)} % of ${whole.name} is held out to judge with`);
