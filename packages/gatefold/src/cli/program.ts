@@ -12,7 +12,8 @@ Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 unreadable or unsupporte
 (--max-drop, --max-bytes, --assert) was not reached.`;
 const architectureHelp = `
 Layers of --arch, in order:
-  embedding:WIDTH  lstm:UNITS  gru:UNITS  rnn:UNITS  bilstm:UNITS  bigru:UNITS  conv1d:FILTERS:SIZE  layernorm
+  embedding:WIDTH  lstm:UNITS  gru:UNITS  rnn:UNITS  bilstm:UNITS  bigru:UNITS  conv1d:FILTERS:SIZE
+  layernorm  batchnorm
   dense:UNITS[:ACTIVATION]; the last is "dense" alone and takes its width from the data
   gatefold train --arch "embedding:64 lstm:256 dense" --data text.txt -o model.gatefold`;
 const engineNames = ['reference', 'simd128', 'relaxed'];

@@ -15,7 +15,7 @@ import { randomFor } from './random.ts';
 
 const usage =
   'layers in order: embedding:WIDTH, lstm:UNITS, gru:UNITS, rnn:UNITS, bilstm:UNITS, bigru:UNITS, conv1d:FILTERS:SIZE, ' +
-  'layernorm, dense:UNITS[:ACTIVATION]; a closing "dense" without units takes its width from the data';
+  'layernorm, batchnorm, dense:UNITS[:ACTIVATION]; a closing "dense" without units takes its width from the data';
 
 interface Layer {
   readonly kind: string;
@@ -219,6 +219,16 @@ function addLayer(
   } else if (kind === 'layernorm') {
     const weights = { gamma: chain.vector(chain.width, 1), beta: chain.vector(chain.width) };
     chain.node('normalization', 'layernorm', { kind: 'layer', epsilon: 1e-5 }, weights);
+  } else if (kind === 'batchnorm') {
+    const epsilon = 1e-5;
+    const statistics = { scale: chain.vector(chain.width, (1 + epsilon) ** -0.5), shift: chain.vector(chain.width) };
+    chain.node('scaleShift', 'statistics', { epsilon }, statistics);
+    chain.node(
+      'scaleShift',
+      'batchnorm',
+      {},
+      { scale: chain.vector(chain.width, 1), shift: chain.vector(chain.width) },
+    );
   } else if (kind === 'dense') {
     const activation = given[1];
     if (activation !== undefined && !parseActivation([activation]))

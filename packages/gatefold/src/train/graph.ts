@@ -28,6 +28,8 @@ export interface ForwardOptions {
   readonly dropout?: number;
   /** Share of h that is zeroed where it enters the recurrent product, the same at every step. */
   readonly recurrentDropout?: number;
+  /** Whether statistics are the batch's own (batch normalization). */
+  readonly training?: boolean;
   /** Whether recurrent layers begin with the states the last batch ended with. */
   readonly carry?: boolean;
 }
@@ -114,7 +116,7 @@ export class TrainGraph {
     values: ReadonlyMap<string, Value>,
     ports: ReadonlySet<string>,
     parameters: Parameters,
-    { batch, random, dropout = 0, recurrentDropout = 0, carry = false }: ForwardOptions,
+    { batch, random, dropout = 0, recurrentDropout = 0, training = false, carry = false }: ForwardOptions,
   ): TrainContext {
     const drops = random && dropout > 0 && (node.op === 'recurrent' || node.op === 'dense');
     const known = new Map<string, Value>();
@@ -134,6 +136,7 @@ export class TrainGraph {
       input: (name) => read(name)!,
       optional: read,
       weight: (role) => (node.weights[role] === undefined ? undefined : parameters.get(node.weights[role])),
+      moves: training && node.weights.scale !== undefined && parameters.moves(node.weights.scale),
       recurrentDropout: (width) =>
         random && recurrentDropout > 0 ? dropFactors(tape.backend, batch, width, recurrentDropout, random) : undefined,
       carried: () => (carry ? this.states.get(node.name) : undefined),

@@ -60,7 +60,7 @@ export class Replica {
     if (batch.first) graph.reset();
     parameters.prepare();
     const forward = graph.forward(backend, parameters, batch.inputs, {
-      ...{ batch: batch.batch, carry: batch.carry, dropout, recurrentDropout },
+      ...{ batch: batch.batch, carry: batch.carry, dropout, recurrentDropout, training: true },
       ...(batch.lengths ? { lengths: batch.lengths } : {}),
       random: dropout > 0 || recurrentDropout > 0 ? randomFor(seed, 2, step, this.index) : undefined,
     });

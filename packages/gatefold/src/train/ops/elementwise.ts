@@ -1,6 +1,7 @@
 import type { BinaryFunction, Matrix, NormalizationKind } from '../backend/types.ts';
 import { add, addRow, apply, combine, scaleColumns, scaleRows } from '../functions.ts';
 import type { Tape, Var } from '../tape.ts';
+import { standardize } from './batch-statistics.ts';
 import { commonLengths } from './lengths.ts';
 import type { TrainOp } from './types.ts';
 
@@ -17,8 +18,10 @@ const binary: TrainOp = (context) => {
   return { y: { ...a, v: combine(tape, kind, a.v, b.v) } };
 };
 
-const scaleShift: TrainOp = ({ tape, input, weight }) => {
+const scaleShift: TrainOp = (context) => {
+  const { tape, op, input, weight, moves } = context;
   const x = input('x');
+  if (moves) return { y: standardize(context, x, op.real('epsilon')) };
   return { y: { ...x, v: affine(tape, x.v, weight('scale'), weight('shift')) } };
 };
 

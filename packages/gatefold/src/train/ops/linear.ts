@@ -8,6 +8,16 @@ const dense: TrainOp = ({ tape, input, weight }) => {
   return { y: { ...x, v: linear(tape, x.v, weight('kernel')!, { bias: weight('bias') }) } };
 };
 
+/** A learned vector for every example. */
+const constant: TrainOp = ({ tape, batch, weight }) => {
+  const { backend } = tape;
+  const value = weight('value')!;
+  const y = tape.result(batch, value.value.cols, value);
+  backend.scaled(1, { ...value.value, rows: batch, stride: 0 }, y.value, false);
+  tape.record(y, () => backend.sumRows(y.gradient(), undefined, value.gradient()));
+  return { y: { v: y, steps: 1 } };
+};
+
 const embedding: TrainOp = ({ tape, input, weight }) => {
   const { backend } = tape;
   const x = input('x');
@@ -75,4 +85,4 @@ const conv1d: TrainOp = (context) => {
   return { y: { ...placed[0]!, v: bias ? addRow(tape, joined, bias) : joined } };
 };
 
-export const linearOps = { dense, embedding, conv1d };
+export const linearOps = { dense, constant, embedding, conv1d };

@@ -1,5 +1,5 @@
 import { sizeOf } from '@gatefold/runtime';
-import { type Matrix, rowsOf } from '../backend/types.ts';
+import { colsOf, type Matrix, rowsOf } from '../backend/types.ts';
 import { add, columns, combine, joinColumns, scaleRows } from '../functions.ts';
 import type { Var } from '../tape.ts';
 import { commonLengths, countedSteps, perStep, place, upTo } from './lengths.ts';
@@ -109,6 +109,53 @@ const slice: TrainOp = ({ tape, op, input }) => {
   return { y: { ...x, v: columns(tape, x.v, from, to - from) } };
 };
 
+/** Features picked along strides, in runs of neighbours. */
+const view: TrainOp = ({ tape, op, input }) => {
+  const { backend } = tape;
+  const x = input('x');
+  const [sizes, strides] = [op.wholes('sizes'), op.wholes('strides')];
+  let picks = [op.whole('offset', 0, x.v.value.cols - 1, 0)];
+  sizes.forEach((size, k) => {
+    picks = picks.flatMap((at) => upTo(size).map((i) => at + i * strides[k]!));
+  });
+  const y = tape.result(x.v.value.rows, picks.length, x.v);
+  const each = (use: (from: (m: Matrix) => Matrix, to: (m: Matrix) => Matrix) => void) => {
+    for (let at = 0; at < picks.length; ) {
+      let count = 1;
+      while (picks[at + count] === picks[at]! + count) count++;
+      const [from, to, width] = [picks[at]!, at, count];
+      use(
+        (m) => colsOf(m, from, width),
+        (m) => colsOf(m, to, width),
+      );
+      at += count;
+    }
+  };
+  each((from, to) => backend.scaled(1, from(x.v.value), to(y.value), false));
+  tape.record(y, () => each((from, to) => backend.scaled(1, to(y.gradient()), from(x.v.gradient()), true)));
+  return { y: { ...x, v: y } };
+};
+
+const reduceFeatures: TrainOp = ({ tape, op, input }) => {
+  const { backend } = tape;
+  const x = input('x');
+  const { rows, cols } = x.v.value;
+  const size = op.whole('size', 1, cols, cols);
+  const width = cols / size;
+  const runs = upTo(size).map((i) => columns(tape, x.v, i * width, width));
+  if (op.node.attributes.function === 'max') {
+    return { y: { ...x, v: runs.reduce((a, b) => combine(tape, 'maximum', a, b)) } };
+  }
+  const y = tape.result(rows, width, x.v);
+  runs.forEach((run, i) => {
+    backend.scaled(1 / size, run.value, y.value, i > 0);
+  });
+  tape.record(y, () => {
+    for (const run of runs) backend.scaled(1 / size, y.gradient(), run.gradient(), true);
+  });
+  return { y: { ...x, v: y } };
+};
+
 /** [steps·batch, width] → [batch, steps·width], what a row-major reshape starts from. */
 function joinSteps({ tape, batch }: TrainContext, { v, steps }: Value): Var {
   if (steps === 1) return v;
@@ -174,4 +221,6 @@ const transpose: TrainOp = (context) => {
   return { y: { v: y, steps: width } };
 };
 
-export const sequenceOps = { last, reverse, pad, repeat, pool, reduceTime, concat, slice, reshape, transpose };
+export const sequenceOps = {
+  ...{ last, reverse, pad, repeat, pool, reduceTime, concat, slice, view, reduceFeatures, reshape, transpose },
+};

@@ -29,6 +29,8 @@ export interface TrainContext {
   input(name: string): Value;
   optional(name: string): Value | undefined;
   weight(role: string): Var | undefined;
+  /** Whether the node's statistics are the batch's own, and those that are saved follow them. */
+  readonly moves: boolean;
   /** Dropout of this node's recurrent state, where it is asked for: factors [batch, width]. */
   recurrentDropout(width: number): Matrix | undefined;
   /** The state the node ended the batch before with, where states are carried. */
