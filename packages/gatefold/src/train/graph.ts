@@ -157,20 +157,21 @@ export class TrainGraph {
         found: `${array.length}`,
       });
     }
+    const m = tape.backend.alloc(steps * batch, width);
+    if (tape.backend.name === 'counting') return { v: tape.constant(m), steps };
     const data = new Float64Array(array.length);
     for (let b = 0; b < batch; b++) {
       for (let t = 0; t < steps; t++) {
         for (let i = 0; i < width; i++) data[(t * batch + b) * width + i] = array[(b * steps + t) * width + i]!;
       }
     }
-    const m = tape.backend.alloc(steps * batch, width);
     tape.backend.write(m, data);
     return { v: tape.constant(m), steps };
   }
 }
 
 /** Nodes that the value depends on, in order. */
-function neededFor(value: string, nodes: readonly Node[]): Node[] {
+export function neededFor(value: string, nodes: readonly Node[]): Node[] {
   const needed = new Set([value]);
   const out: Node[] = [];
   for (const node of [...nodes].reverse()) {

@@ -63,6 +63,23 @@ describe('training from the command line', () => {
     expect(readFileSync(at('cut.gatefold'))).toEqual(readFileSync(at('whole.gatefold')));
   });
 
+  it('says at once that a log cannot be written, and keeps what was learnt', async () => {
+    const nowhere = await gatefold(...fresh, '-o', at('log.gatefold'), '--log', at('no/folder/log.jsonl'));
+    expect(nowhere).toMatchObject({
+      status: 1,
+      json: { error: { code: 'FILE_WRITE', place: at('no/folder/log.jsonl') } },
+    });
+    expect(existsSync(at('log.gatefold.checkpoint'))).toBe(false);
+  });
+
+  it.runIf(existsSync('/dev/full'))('stops where a log is full', async () => {
+    const full = await gatefold(...fresh, '--epochs', '400', '-o', at('full.gatefold'), '--log', '/dev/full');
+    const hint = expect.stringContaining('--resume');
+    expect(full).toMatchObject({ status: 1, json: { error: { code: 'FILE_WRITE', place: '/dev/full', hint } } });
+    expect(existsSync(at('full.gatefold.checkpoint'))).toBe(true);
+    expect(existsSync(at('full.gatefold'))).toBe(false);
+  });
+
   it('refuses what cannot be', async () => {
     const refused = async (...args: string[]) => (await gatefold(...args)).json.error;
     const out = ['-o', at('no.gatefold')];

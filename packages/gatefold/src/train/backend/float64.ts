@@ -33,7 +33,8 @@ const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 export class Float64Backend implements Backend {
   readonly name = 'float64';
   private memory = new Float64Array(1 << 12);
-  private readonly arena = new Arena(0, 1 << 27, (numbers) => {
+  readonly limit = 1 << 27;
+  private readonly arena = new Arena(0, this.limit, (numbers) => {
     if (numbers <= this.memory.length) return;
     const grown = new Float64Array(Math.max(numbers, 2 * this.memory.length));
     grown.set(this.memory);

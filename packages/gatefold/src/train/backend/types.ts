@@ -65,7 +65,9 @@ export interface SgdStep {
  * both. Operations ending in a destination with `add` add to what is there.
  */
 export interface Backend {
-  readonly name: 'float64' | 'wasm';
+  readonly name: 'float64' | 'wasm' | 'counting';
+  /** Most numbers that may be allocated at once. */
+  readonly limit: number;
 
   /** Room for a matrix, contents undefined; freed by `release`. @throws MEMORY_LIMIT */
   alloc(rows: number, cols: number): Matrix;

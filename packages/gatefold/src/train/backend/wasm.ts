@@ -1,5 +1,6 @@
 import { type Activation, fail, functionNames, functionTable } from '@gatefold/runtime';
 import { Arena } from './arena.ts';
+import { ctcWorkspace } from './counting.ts';
 import { kernels } from './generated/kernels.ts';
 import type {
   AdamStep,
@@ -37,6 +38,7 @@ let compiled: WebAssembly.Module | undefined;
 /** float32, by the kernels of packages/gatefold/assembly. */
 export class WasmBackend implements Backend {
   readonly name = 'wasm';
+  readonly limit: number;
   private readonly memory: WebAssembly.Memory;
   private readonly call: Readonly<Record<string, Kernel>>;
   private readonly arena: Arena;
@@ -45,12 +47,13 @@ export class WasmBackend implements Backend {
 
   /** `limit` is in bytes, at most 4 GiB. @throws MEMORY_LIMIT */
   constructor(limit = 2 ** 31) {
+    this.limit = limit / 4;
     this.memory = new WebAssembly.Memory({ initial: 16 });
     compiled ??= new WebAssembly.Module(Uint8Array.from(atob(kernels), (char) => char.charCodeAt(0)));
     const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
     this.call = exports as unknown as Record<string, Kernel>;
     this.floats = new Float32Array(this.memory.buffer);
-    this.arena = new Arena(RESERVED / 4, limit / 4, (numbers) => this.reserve(numbers));
+    this.arena = new Arena(RESERVED / 4, this.limit, (numbers) => this.reserve(numbers));
     const size = (exports.scratchFloats as WebAssembly.Global).value as number;
     this.scratch = 4 * this.arena.alloc(1, size).at;
   }
@@ -208,12 +211,11 @@ export class WasmBackend implements Backend {
     return this.call.divergence!(x.rows, x.cols, ...of(x), ...of(targets), 4 * weights.at, ...of(dx));
   }
 
-  ctc(x: Matrix, { steps, labels, counts, weights, blank }: CtcTargets, dx: Matrix): number {
+  ctc(x: Matrix, targets: CtcTargets, dx: Matrix): number {
+    const { steps, labels, counts, weights, blank } = targets;
     const mark = this.mark();
-    const states = 2 * labels.cols + 1;
     const longest = x.rows / steps.rows;
-    // What the kernel keeps of one sequence: see `ctc` there.
-    const work = this.alloc(1, 2 * states * (longest + 2) + states + longest);
+    const work = this.alloc(1, ctcWorkspace(x, targets));
     const at = [steps, counts, weights].map((m) => 4 * m.at);
     const loss = this.call.ctc!(
       steps.rows,
