@@ -85,6 +85,7 @@ const cases: Record<string, Case> = {
     ]),
   ),
   'recurrent zeros where masked': cellCase(cellChoices.lstm!, 8, { zeroOutputForMask: true }, true),
+  'recurrent rnn, linear': cellCase(cellChoices.rnn!, 8, { activation: ['linear'] }),
   'recurrent states in and out': caseOf((draft) => {
     const first = recurrentNode(draft.random, draft.weights, 'first', cellChoices.lstm!, features, 8);
     const second = recurrentNode(draft.random, draft.weights, 'second', cellChoices.lstm!, 8, 8);
