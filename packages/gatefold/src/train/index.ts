@@ -3,6 +3,6 @@ export { WasmBackend } from './backend/wasm.ts';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export { bestPath } from './ctc.ts';
 export { holdOut } from './hold-out.ts';
-export type { MemoryPlan } from './memory.ts';
+
 export { type Channel, serveReplica, type Workers } from './parallel.ts';
 export { type TrainEvent, type TrainOptions, type TrainResult, train } from './trainer.ts';

@@ -1,6 +1,6 @@
 import type { Activation } from '@gatefold/runtime';
 import { ctc64 } from '../ctc.ts';
-import { derivative64, functions64 } from '../functions64.ts';
+import { derivative64, elementTerm, functions64, sigmoid } from '../functions64.ts';
 import { Arena } from './arena.ts';
 import type {
   AdamStep,
@@ -27,7 +27,6 @@ const binaries: Record<BinaryFunction, (a: number, b: number) => number> = {
 
 /** Half to even. */
 const roundEven = (v: number) => v + 6755399441055744 - 6755399441055744;
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 /** The backend as it is defined, in float64 and without haste. */
 export class Float64Backend implements Backend {
@@ -388,20 +387,5 @@ export class Float64Backend implements Backend {
     const d = (r: number, c: number) => this.get(g, r, c) + decay * this.get(w, r, c);
     this.each(v, (r, c, old) => momentum * old + d(r, c));
     this.each(w, (r, c, old) => old - rate * (nesterov ? d(r, c) + momentum * this.get(v, r, c) : this.get(v, r, c)));
-  }
-}
-
-/** A loss and its slope. */
-function elementTerm(kind: ElementLoss, delta: number, value: number, target: number): [number, number] {
-  const e = value - target;
-  switch (kind) {
-    case 'squared':
-      return [e * e, 2 * e];
-    case 'absolute':
-      return [Math.abs(e), Math.sign(e)];
-    case 'huber':
-      return Math.abs(e) <= delta ? [0.5 * e * e, e] : [delta * (Math.abs(e) - 0.5 * delta), delta * Math.sign(e)];
-    case 'logistic':
-      return [Math.log1p(Math.exp(-Math.abs(value))) + Math.max(value, 0) - target * value, sigmoid(value) - target];
   }
 }
