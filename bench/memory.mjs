@@ -57,7 +57,7 @@ for (const [i, model] of cases.entries()) {
     };
     // Now and then they compile once more, in the background; what a step allocates is there in every run.
     let grown = growth();
-    for (let again = 0; again < 3 && grown >= steps / 10; again++) grown = Math.min(grown, growth());
+    for (let again = 0; again < 9 && grown >= steps / 10; again++) grown = Math.min(grown, growth());
     // The smallest object is 16 bytes: far below one in a hundred steps, nothing that a step does allocates.
     const clean = grown < steps / 10;
     failed ||= !clean;

@@ -26,6 +26,27 @@ import numpy as np
 KERAS2 = keras.__version__.startswith("2.")
 
 
+def keep_wrapped_layers():
+    """Let Keras 3 load models with several Bidirectional layers, whatever addresses Python hands out.
+
+    While it loads, Keras takes objects that it has serialized for the same if they have the same `id`.  Bidirectional
+    serializes the layer that it wraps and then frees it: now and then the next one gets its address, and a layer of
+    another wrapper in place of its own.  Objects that are kept alive keep their addresses to themselves.
+    """
+    alive = []
+    original = keras.layers.Bidirectional.__init__
+
+    def init(self, layer, *args, **kwargs):
+        alive.append(layer)
+        original(self, layer, *args, **kwargs)
+
+    keras.layers.Bidirectional.__init__ = init
+
+
+if not KERAS2:
+    keep_wrapped_layers()
+
+
 def predict(model, inputs):
     """Return the outputs for a list of arrays, in the order of `model.outputs`."""
     if KERAS2:  # called eagerly: TensorFlow's graphs refuse some names of models, as "a>b"

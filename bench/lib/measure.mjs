@@ -57,7 +57,8 @@ async function checkAgreement(running, xs, units) {
   }
 }
 
-async function callsFor(call, milliseconds) {
+/** How many calls take about as long as asked. */
+export async function callsFor(call, milliseconds) {
   for (let calls = 4; ; calls *= 2) {
     const time = (await timed(call, calls)) * calls;
     if (time > milliseconds * 1000) return Math.max(2, Math.round((calls * milliseconds * 1000) / time));
@@ -65,7 +66,7 @@ async function callsFor(call, milliseconds) {
 }
 
 /** µs per call. A promise is awaited only where the contender returns one. */
-async function timed(call, calls) {
+export async function timed(call, calls) {
   const start = performance.now();
   for (let i = 0; i < calls; i++) {
     const result = call();
@@ -74,7 +75,7 @@ async function timed(call, calls) {
   return ((performance.now() - start) * 1000) / calls;
 }
 
-function median(values) {
+export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[sorted.length >> 1];
 }

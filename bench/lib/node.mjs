@@ -20,3 +20,22 @@ export function currentNode(folder) {
 export function installedVersion(name) {
   return JSON.parse(readFileSync(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8')).version;
 }
+
+/** Installs the peers into the folder of the benchmarks where they are not there yet. */
+export function installPeers(folder) {
+  if (existsSync(`${folder}node_modules/onnxruntime-web`)) return;
+  console.error('Installing the peers into bench/ …');
+  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: folder,
+    env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
+    stdio: 'inherit',
+  });
+  if (status !== 0) process.exit(1);
+}
+
+/** With `--node current` among the arguments: runs the script again under a current Node, and ends. */
+export function runUnderCurrentNode(folder, script, wanted) {
+  if (wanted !== 'current') return;
+  const rest = process.argv.slice(2).filter((argument, i, all) => argument !== '--node' && all[i - 1] !== '--node');
+  process.exit(spawnSync(currentNode(folder), [script, ...rest], { stdio: 'inherit' }).status ?? 1);
+}

@@ -3,7 +3,7 @@
 export const gatesOf = { lstm: ['input', 'forget', 'output', 'candidate'], gru: ['update', 'reset', 'candidate'] };
 
 /** Mulberry32 in ±1. */
-function random(seed) {
+export function randomNumbers(seed) {
   let a = seed >>> 0;
   return () => {
     a = (a + 0x6d2b79f5) >>> 0;
@@ -15,7 +15,7 @@ function random(seed) {
 
 /** A layer with H inputs and H units; GRU with the reset gate after the product. Glorot-like scales keep it alive. */
 export function makeLayer(cell, units) {
-  const next = random(units * 7 + cell.length);
+  const next = randomNumbers(units * 7 + cell.length);
   const rows = gatesOf[cell].length * units;
   const values = (count, span) => Float32Array.from({ length: count }, () => next() * span);
   const span = Math.sqrt(3 / units);
@@ -30,7 +30,7 @@ export function makeLayer(cell, units) {
 }
 
 export function makeInput(units, steps) {
-  const next = random(units + steps);
+  const next = randomNumbers(units + steps);
   return Float32Array.from({ length: units * steps }, () => next());
 }
 
@@ -51,4 +51,18 @@ export function transpose(array, rows) {
   const out = new Float32Array(array.length);
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = array[r * columns + c];
   return out;
+}
+
+/** The layer with blocks of 8 rows × 4 columns of W and U removed at random, about the given share kept. */
+export function pruneBlocks(layer, density) {
+  const next = randomNumbers(layer.units + 5);
+  const prune = (array) => {
+    const columns = layer.units;
+    const stays = Uint8Array.from({ length: array.length / 32 }, () => ((next() + 1) / 2 < density ? 1 : 0));
+    return array.map((value, i) => {
+      const block = (Math.floor(i / columns) >> 3) * (columns / 4) + ((i % columns) >> 2);
+      return stays[block] ? value : 0;
+    });
+  };
+  return { ...layer, W: prune(layer.W), U: prune(layer.U) };
 }

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { writeGatefold } from '@gatefold/runtime';
+import { decode, sizeOf, writeGatefold } from '@gatefold/runtime';
 import { architectureTemplate, quantize, readModel } from 'gatefold';
 import { at } from './files.mjs';
 import { ml5Seed, rtneuralSeeds } from './fuzz-json-seeds.mjs';
@@ -60,6 +60,8 @@ export async function fuzzSeeds(reader) {
       bytes: writeGatefold(quantize(model, chosen).model),
     });
   }
+  const sparse = withoutBlocks(model);
+  containers.push({ name: 'sparse float', bytes: writeGatefold(sparse) });
   const readers = {
     gatefold: containers,
     keras,
@@ -71,6 +73,27 @@ export async function fuzzSeeds(reader) {
     tflite,
   };
   return reader === 'all' ? Object.values(readers).flat() : (readers[reader] ?? []);
+}
+
+/** The model with every other, and with all but every ninth, block of 4 × 2 removed: a bitmap and gaps. */
+function withoutBlocks(model) {
+  let every = 2;
+  const entries = Object.entries(model.weights).map(([name, weight]) => {
+    if (weight.shape.length < 2) return [name, weight];
+    every = every === 2 ? 9 : 2;
+    const columns = sizeOf(weight.shape.slice(1));
+    const across = Math.ceil(columns / 2);
+    const kept = Uint8Array.from({ length: Math.ceil(weight.shape[0] / 4) * across }, (_, i) =>
+      i % every === 1 ? 1 : 0,
+    );
+    const values = decode(weight).map((value, i) => {
+      const block = Math.floor(i / columns / 4) * across + Math.floor((i % columns) / 2);
+      return kept[block] ? value : 0;
+    });
+    const sparsity = { block: [4, 2], gateRows: weight.shape[0], kept };
+    return [name, { ...weight, encoding: { kind: 'dense', type: 'f32', values }, sparsity }];
+  });
+  return { ...model, weights: Object.fromEntries(entries) };
 }
 
 /** Layers models of TensorFlow.js with the files beside them. */

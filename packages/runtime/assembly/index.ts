@@ -9,6 +9,8 @@ import { enterScan, int, leaveScan, register, setStep } from './operands';
 import { pool, reduceTaps, reduceTime } from './pooling';
 import { quantize } from './quantize';
 import { gather, pick, reshape, transpose, unfold } from './sequence';
+import { sparseF32 } from './sparse-float';
+import { sparseI4, sparseI8 } from './sparse-int';
 import { loadState, storeState } from './state';
 
 /** Executes the instructions from `pc` to `end`, or to the `end` instruction. */
@@ -49,6 +51,15 @@ function execute(pc: usize, end: usize): void {
         break;
       case Op.LinearI4.opcode:
         linearI4(pc);
+        break;
+      case Op.SparseF32.opcode:
+        sparseF32(pc);
+        break;
+      case Op.SparseI8.opcode:
+        sparseI8(pc);
+        break;
+      case Op.SparseI4.opcode:
+        sparseI4(pc);
         break;
       case Op.Embed.opcode:
         embed(pc);

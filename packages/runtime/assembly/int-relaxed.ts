@@ -15,19 +15,19 @@ function saturates(): bool {
 }
 
 @inline
-function operand(x: usize): v128 {
+export function operand(x: usize): v128 {
   return v128.load_splat<i32>(x);
 }
 
 @inline
-function accumulate(pairs: bool, sum: v128, w: v128, x: v128, unit: v128): v128 {
+export function accumulate(pairs: bool, sum: v128, w: v128, x: v128, unit: v128): v128 {
   if (pairs) return i32x4.add(sum, i32x4.dot_i16x8_s(i16x8.relaxed_dot_i8x16_i7x16_s(w, x), unit));
   return i32x4.relaxed_dot_i8x16_i7x16_add_s(w, x, sum);
 }
 
 /** Four blocks on one quad of codes. */
 @inline
-export function one(pairs: bool, kind: i32, levels: usize, w: usize, x: usize, quads: i32, meta: usize, dst: usize, add: usize): void {
+export function one(scales: usize, offsets: usize, start: usize, pairs: bool, kind: i32, levels: usize, w: usize, x: usize, quads: i32, meta: usize, dst: usize, plus: usize): void {
   const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
   const nibble = nibbles;
   const unit = ones;
@@ -86,15 +86,18 @@ export function one(pairs: bool, kind: i32, levels: usize, w: usize, x: usize, q
       b3 = accumulate(pairs, b3, highLevels(table, indices, nibble), yq, unit);
     }
   }
-  finish(oneDigit(i32x4.add(a0, b0), 0), 0, meta, dst, add);
-  finish(oneDigit(i32x4.add(a1, b1), 16), 16, meta, dst, add);
-  finish(oneDigit(i32x4.add(a2, b2), 32), 32, meta, dst, add);
-  finish(oneDigit(i32x4.add(a3, b3), 48), 48, meta, dst, add);
+  finish(scales, offsets, oneDigit(start, i32x4.add(a0, b0), 0), 0, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, i32x4.add(a1, b1), 16), 16, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, i32x4.add(a2, b2), 32), 32, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, i32x4.add(a3, b3), 48), 48, meta, dst, plus);
 }
 
 /** Two operands, sixteen outputs: two digits of a row, or two rows. */
 @inline
 export function two(
+  scales: usize,
+  offsets: usize,
+  start: usize,
   pairs: bool,
   kind: i32,
   levels: usize,
@@ -107,8 +110,8 @@ export function two(
   metaStep: usize,
   dst: usize,
   dstStep: usize,
-  add: usize,
-  addStep: usize,
+  plus: usize,
+  plusStep: usize,
 ): void {
   const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
   const nibble = nibbles;
@@ -152,21 +155,21 @@ export function two(
     b3 = accumulate(pairs, b3, w3, yq, unit);
   }
   if (digits == 2) {
-    finish(twoDigits(a0, b0, 0), 0, meta, dst, add);
-    finish(twoDigits(a1, b1, 16), 16, meta, dst, add);
-    finish(twoDigits(a2, b2, 32), 32, meta, dst, add);
-    finish(twoDigits(a3, b3, 48), 48, meta, dst, add);
+    finish(scales, offsets, twoDigits(start, a0, b0, 0), 0, meta, dst, plus);
+    finish(scales, offsets, twoDigits(start, a1, b1, 16), 16, meta, dst, plus);
+    finish(scales, offsets, twoDigits(start, a2, b2, 32), 32, meta, dst, plus);
+    finish(scales, offsets, twoDigits(start, a3, b3, 48), 48, meta, dst, plus);
     return;
   }
-  finish(oneDigit(a0, 0), 0, meta, dst, add);
-  finish(oneDigit(a1, 16), 16, meta, dst, add);
-  finish(oneDigit(a2, 32), 32, meta, dst, add);
-  finish(oneDigit(a3, 48), 48, meta, dst, add);
+  finish(scales, offsets, oneDigit(start, a0, 0), 0, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, a1, 16), 16, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, a2, 32), 32, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, a3, 48), 48, meta, dst, plus);
   meta += metaStep;
   dst += dstStep;
-  add += addStep;
-  finish(oneDigit(b0, 0), 0, meta, dst, add);
-  finish(oneDigit(b1, 16), 16, meta, dst, add);
-  finish(oneDigit(b2, 32), 32, meta, dst, add);
-  finish(oneDigit(b3, 48), 48, meta, dst, add);
+  plus += plusStep;
+  finish(scales, offsets, oneDigit(start, b0, 0), 0, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, b1, 16), 16, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, b2, 32), 32, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, b3, 48), 48, meta, dst, plus);
 }

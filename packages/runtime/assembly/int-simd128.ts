@@ -7,18 +7,18 @@ import { nibbles } from './lanes';
 
 /** A quad of codes, twice, in 16 bits. */
 @inline
-function operand(x: usize): v128 {
+export function operand(x: usize): v128 {
   return i16x8.extend_low_i8x16_u(v128.load_splat<i32>(x));
 }
 
 @inline
-function accumulate(sum: v128, w: v128, x: v128): v128 {
+export function accumulate(sum: v128, w: v128, x: v128): v128 {
   return i32x4.add(sum, i32x4.dot_i16x8_s(w, x));
 }
 
 /** The four row sums of a block. */
 @inline
-function fold(rows01: v128, rows23: v128): v128 {
+export function fold(rows01: v128, rows23: v128): v128 {
   return i32x4.add(
     i8x16.shuffle(rows01, rows23, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27),
     i8x16.shuffle(rows01, rows23, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31),
@@ -27,7 +27,7 @@ function fold(rows01: v128, rows23: v128): v128 {
 
 /** One operand, sixteen outputs. */
 @inline
-export function one(kind: i32, levels: usize, w: usize, x: usize, quads: i32, meta: usize, dst: usize, add: usize): void {
+export function one(scales: usize, offsets: usize, start: usize, kind: i32, levels: usize, w: usize, x: usize, quads: i32, meta: usize, dst: usize, plus: usize): void {
   const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
   const nibble = nibbles;
   let a0 = i32x4.splat(0);
@@ -70,15 +70,18 @@ export function one(kind: i32, levels: usize, w: usize, x: usize, quads: i32, me
       d1 = accumulate(d1, i16x8.extend_high_i8x16_s(d), xq);
     }
   }
-  finish(oneDigit(fold(a0, a1), 0), 0, meta, dst, add);
-  finish(oneDigit(fold(b0, b1), 16), 16, meta, dst, add);
-  finish(oneDigit(fold(c0, c1), 32), 32, meta, dst, add);
-  finish(oneDigit(fold(d0, d1), 48), 48, meta, dst, add);
+  finish(scales, offsets, oneDigit(start, fold(a0, a1), 0), 0, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, fold(b0, b1), 16), 16, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, fold(c0, c1), 32), 32, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, fold(d0, d1), 48), 48, meta, dst, plus);
 }
 
 /** Two operands, eight outputs (half 0 or 1 of the strip): two digits of a row, or two rows. */
 @inline
 export function two(
+  scales: usize,
+  offsets: usize,
+  start: usize,
   kind: i32,
   levels: usize,
   half: usize,
@@ -91,8 +94,8 @@ export function two(
   metaStep: usize,
   dst: usize,
   dstStep: usize,
-  add: usize,
-  addStep: usize,
+  plus: usize,
+  plusStep: usize,
 ): void {
   const table = kind == INT4 ? v128.load(levels) : i32x4.splat(0);
   const nibble = nibbles;
@@ -138,15 +141,15 @@ export function two(
   }
   const at = 32 * half;
   if (digits == 2) {
-    finish(twoDigits(fold(a0, a1), fold(c0, c1), at), at, meta, dst, add);
-    finish(twoDigits(fold(b0, b1), fold(d0, d1), at + 16), at + 16, meta, dst, add);
+    finish(scales, offsets, twoDigits(start, fold(a0, a1), fold(c0, c1), at), at, meta, dst, plus);
+    finish(scales, offsets, twoDigits(start, fold(b0, b1), fold(d0, d1), at + 16), at + 16, meta, dst, plus);
     return;
   }
-  finish(oneDigit(fold(a0, a1), at), at, meta, dst, add);
-  finish(oneDigit(fold(b0, b1), at + 16), at + 16, meta, dst, add);
+  finish(scales, offsets, oneDigit(start, fold(a0, a1), at), at, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, fold(b0, b1), at + 16), at + 16, meta, dst, plus);
   meta += metaStep;
   dst += dstStep;
-  add += addStep;
-  finish(oneDigit(fold(c0, c1), at), at, meta, dst, add);
-  finish(oneDigit(fold(d0, d1), at + 16), at + 16, meta, dst, add);
+  plus += plusStep;
+  finish(scales, offsets, oneDigit(start, fold(c0, c1), at), at, meta, dst, plus);
+  finish(scales, offsets, oneDigit(start, fold(d0, d1), at + 16), at + 16, meta, dst, plus);
 }

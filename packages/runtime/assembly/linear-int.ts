@@ -1,6 +1,5 @@
 import { LinearI4, LinearI8 } from './generated/opcodes';
 import { columnsBytes, INT4, INT8 } from './int-blocks';
-import { beginStrips, nextStrip } from './int-epilogue';
 import * as relaxed from './int-relaxed';
 import * as simd128 from './int-simd128';
 import { address, base, int, rowCount, stride } from './operands';
@@ -22,49 +21,49 @@ function linear(pairs: bool, kind: i32, pc: usize): void {
   const metaStride = stride(pc + LinearI8.meta);
   const dstStride = stride(pc + LinearI8.dst);
   let dst = base(pc + LinearI8.dst);
-  let add = base(pc + LinearI8.add);
-  const addStride = add ? stride(pc + LinearI8.add) : 0;
+  const bias = address(pc + LinearI8.bias);
+  let plus = bias ? bias : base(pc + LinearI8.add);
+  const plusStride = bias || !plus ? 0 : stride(pc + LinearI8.add);
   let w = address(pc + LinearI8.weights);
   let levels = kind == INT4 ? address(pc + LinearI4.tables) : 0;
-  beginStrips(
-    address(pc + LinearI8.scales),
-    address(pc + LinearI8.offsets),
-    address(pc + LinearI8.bias),
-    address(pc + LinearI8.start),
-  );
+  let scales = address(pc + LinearI8.scales);
+  let offsets = address(pc + LinearI8.offsets);
+  let start = address(pc + LinearI8.start);
   for (let strips = int(pc + LinearI8.strips); strips > 0; strips--) {
     let x = codes;
     let m = meta;
     let y = dst;
-    let a = add;
+    let a = plus;
     let left = rows;
     while (left > 0) {
       let done = 1;
       if (digits == 2 || left > 1) {
         const step = digits == 2 ? plane : codesStride;
         if (ASC_FEATURE_RELAXED_SIMD) {
-          relaxed.two(pairs, kind, levels, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
+          relaxed.two(scales, offsets, start, pairs, kind, levels, digits, w, x, step, quads, m, metaStride, y, dstStride, a, plusStride);
         } else {
-          simd128.two(kind, levels, 0, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
-          simd128.two(kind, levels, 1, digits, w, x, step, quads, m, metaStride, y, dstStride, a, addStride);
+          simd128.two(scales, offsets, start, kind, levels, 0, digits, w, x, step, quads, m, metaStride, y, dstStride, a, plusStride);
+          simd128.two(scales, offsets, start, kind, levels, 1, digits, w, x, step, quads, m, metaStride, y, dstStride, a, plusStride);
         }
         done = digits == 2 ? 1 : 2;
       } else if (ASC_FEATURE_RELAXED_SIMD) {
-        relaxed.one(pairs, kind, levels, w, x, quads, m, y, a);
+        relaxed.one(scales, offsets, start, pairs, kind, levels, w, x, quads, m, y, a);
       } else {
-        simd128.one(kind, levels, w, x, quads, m, y, a);
+        simd128.one(scales, offsets, start, kind, levels, w, x, quads, m, y, a);
       }
       x += done * codesStride;
       m += done * metaStride;
       y += done * dstStride;
-      a += done * addStride;
+      a += done * plusStride;
       left -= done;
     }
     w += <usize>quads * columnsBytes(kind);
     dst += 64;
-    if (add) add += 64;
+    if (plus) plus += 64;
     levels += 16;
-    nextStrip();
+    scales += 64;
+    if (offsets) offsets += 64;
+    if (start) start += 64;
   }
 }
 

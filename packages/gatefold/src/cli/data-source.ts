@@ -75,7 +75,10 @@ const calibrationExamples = 512;
 /** Calibration batches from --calibrate; a pass asks for them as often as it needs. */
 export async function calibrationFor(flags: DataFlags, model: Model): Promise<(() => CalibrationBatches) | undefined> {
   const dataset = await dataFor(flags, model, flags.calibrate);
-  if (!dataset) return undefined;
+  return dataset && calibrationFrom(dataset);
+}
+
+export function calibrationFrom(dataset: Dataset): () => CalibrationBatches {
   const few = sliceDataset(dataset, 0, Math.min(calibrationExamples, dataset.count));
   return () => batches(few, 64);
 }

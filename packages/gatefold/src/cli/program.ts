@@ -4,6 +4,7 @@ import type { CompressFlags } from './commands/compress.ts';
 import { Context, type GlobalOptions } from './context.ts';
 import { addDataOptions, type DataFlags } from './data-options.ts';
 import { numberOption, wholeNumber } from './numbers.ts';
+import { addPruneOptions } from './prune-options.ts';
 import { addQuantizeOptions, collect } from './quantize-options.ts';
 import { addTrainOptions, type TrainFlags } from './train-options.ts';
 
@@ -91,6 +92,12 @@ export function buildProgram(signal: AbortSignal): Command {
   addQuantizeOptions(
     compressOptions(command('quantize <model>', 'makes a model with fewer bits per weight and integer arithmetic')),
   ).action(act<CompressFlags & Record<string, unknown>>(async () => (await import('./commands/compress.ts')).quantize));
+  addPruneOptions(
+    compressOptions(
+      command('prune <model>', 'removes weights, so that the file and the step really become smaller'),
+      false,
+    ),
+  ).action(act<CompressFlags & Record<string, unknown>>(async () => (await import('./commands/prune.ts')).prune));
   compressOptions(command('compress <model>', 'runs a recipe of passes and measures what it cost'))
     .option('--recipe <file>', 'YAML or JSON')
     .option('--preset <name>', 'a built-in recipe, see below')
@@ -128,11 +135,18 @@ export function buildProgram(signal: AbortSignal): Command {
   return program;
 }
 
-function compressOptions(command: Command): Command {
-  return addDataOptions(command)
-    .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
+function compressOptions(command: Command, writes = true): Command {
+  addDataOptions(command);
+  const output = ['-o, --output <file>', 'the file to write; its extension tells the format'] as const;
+  return (writes ? command.requiredOption(...output) : command.option(...output))
     .option('--calibrate <source>', 'data for operand ranges and bias correction')
     .option('--train <source>', 'data to learn from, for steps that train')
+    .option(
+      '--threads <n>',
+      'processors to train with (default 1; results depend on the number)',
+      wholeNumber('--threads', { from: 1, to: 64 }),
+    )
+    .option('--resume', 'go on from OUTPUT.checkpoint, which an interrupted run left')
     .option('--html <file>', 'write the report as a page')
     .option(
       '--max-drop <points>',

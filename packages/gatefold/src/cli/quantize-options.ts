@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
-import { numberOption, wholeNumber } from './numbers.ts';
+import { wholeNumber } from './numbers.ts';
+import { addPassTraining } from './pass-training.ts';
 
 export const bitsOf = (place: string) => wholeNumber(place, { from: 1, to: 16 });
 
@@ -10,7 +11,7 @@ export function collect(value: string, before: string[] = []): string[] {
 
 /** Adds the options of the quantize pass to a command. */
 export function addQuantizeOptions(command: Command): Command {
-  return command
+  command
     .option('--bits <n>', 'bits per weight, 1 to 16 (default 8)', bitsOf('--bits'))
     .addOption(
       new Option('--scheme <name>', 'how levels are placed').choices(['linear', 'log', 'pow2', 'codebook', 'f16']),
@@ -32,23 +33,7 @@ export function addQuantizeOptions(command: Command): Command {
     )
     .option('--bias-correction', 'add what coded weights lose on average back to biases (needs data)')
     .option('--qat', 'quantization-aware training on the data of --train')
-    .option('--epochs <n>', 'qat: passes over the data (default 3)', wholeNumber('--epochs', { from: 1 }))
-    .option(
-      '--batch <n>',
-      'qat: examples per step; streams of a text (default 32)',
-      wholeNumber('--batch', { from: 1 }),
-    )
-    .option(
-      '--bptt <steps>',
-      'qat: steps of a text to differentiate through (default 64)',
-      wholeNumber('--bptt', { from: 1 }),
-    )
-    .option('--rate <x>', 'qat: learning rate (default 0.001)', numberOption('--rate', { above: 0 }))
-    .option(
-      '--distill <share>',
-      "qat: share of the loss that is the float model's",
-      numberOption('--distill', { from: 0, to: 1 }),
-    )
     .option('--target <address>', 'only these weights: node/role[/gate], * as wildcard (repeatable)', collect)
     .option('--mixed <address=bits>', 'other bits for some weights, e.g. U/forget=8 (repeatable)', collect);
+  return addPassTraining(command, 'qat: ');
 }

@@ -1,5 +1,6 @@
 import { fail } from '@gatefold/runtime';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
+import { passTraining } from './pass-training.ts';
 import { bitsOf } from './quantize-options.ts';
 
 /** The command's options as a recipe step. */
@@ -40,11 +41,8 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
   return made as Extract<RecipeStep, { pass: 'quantize' }>;
 }
 
-const trainingOptions = ['epochs', 'batch', 'bptt', 'rate', 'distill'] as const;
-
 /** @throws OPTION_INVALID for options of training without training */
 function trainingOf(options: Record<string, unknown>): Record<string, unknown> | undefined {
-  const given = trainingOptions.filter((name) => options[name] !== undefined);
   if (options.qat) {
     if (options.train === undefined) {
       fail('OPTION_INVALID', 'option "--qat" needs data to learn from', {
@@ -52,9 +50,9 @@ function trainingOf(options: Record<string, unknown>): Record<string, unknown> |
         hint: 'give them with --train',
       });
     }
-    return Object.fromEntries(given.map((name) => [name, options[name]]));
+    return passTraining(options);
   }
-  const [idle] = [...given, ...(options.train === undefined ? [] : ['train'])];
+  const [idle] = [...Object.keys(passTraining(options)), ...(options.train === undefined ? [] : ['train'])];
   if (idle) fail('OPTION_INVALID', `option "--${idle}" is for training: add --qat`, { place: `--${idle}` });
   return undefined;
 }

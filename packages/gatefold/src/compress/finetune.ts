@@ -2,14 +2,17 @@ import { decode, type Model } from '@gatefold/runtime';
 import { encodingName } from '../evaluate/index.ts';
 import type { TrainOptions } from '../train/index.ts';
 import type { PassChange, PassContext, PassResult } from './pass.ts';
+import { keepZeros } from './prune/implied.ts';
 import { type TrainSettings, trainForPass } from './train-settings.ts';
 
 /**
- * Goes on training a model on data. Weights that are coded stay coded: their codes and scales are what is trained.
+ * Goes on training a model on data. Weights that are coded stay coded: their codes and scales are what is trained. Weights that were
+ * removed stay removed, whichever tool removed them.
  * @throws DATA_INVALID, MODEL_UNSUPPORTED, TRAINING_DIVERGED
  */
 export async function finetune(model: Model, settings: TrainSettings, context: PassContext): Promise<PassResult> {
-  const { model: trained } = await trainForPass(model, settings, context, codesOf(model));
+  const start = keepZeros(model);
+  const { model: trained } = await trainForPass(start, settings, context, codesOf(start));
   return { model: trained, changes: changesBetween(model, trained), warnings: [] };
 }
 

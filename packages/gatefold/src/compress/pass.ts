@@ -1,5 +1,6 @@
 import type { Model } from '@gatefold/runtime';
 import type { Dataset } from '../data/index.ts';
+import type { Checkpoint, Workers } from '../train/index.ts';
 
 /** Sequences to measure activations on: arrays as `session.run` takes them, batch by batch. */
 export type CalibrationBatches = Iterable<{
@@ -14,6 +15,13 @@ export interface PassContext {
   /** For passes that train. */
   readonly training?: Dataset | undefined;
   readonly seed?: number;
+  /** More threads to train with; results depend on how many there are. */
+  readonly workers?: Workers | undefined;
+  /** Where training leaves what it can go on from, and what it left before. */
+  readonly checkpoints?: {
+    readonly resume?: Checkpoint | undefined;
+    readonly save: (checkpoint: Checkpoint) => Promise<void>;
+  };
   readonly onProgress?: ((done: number, total: number, what: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }

@@ -33,12 +33,12 @@ export async function trainForPass(
   model: Model,
   settings: TrainSettings,
   context: PassContext,
-  more: Pick<TrainOptions, 'coded'>,
+  { teacher = model, ...more }: Pick<TrainOptions, 'coded' | 'companion' | 'bestFrom'> & { readonly teacher?: Model },
 ): Promise<TrainResult> {
   if (!context.training) {
     fail('DATA_INVALID', 'training needs data to learn from', { hint: 'give them with --train' });
   }
-  const seed = context.seed ?? 1;
+  const { seed = 1, checkpoints } = context;
   const { train: data, valid } = holdOut(fitToModel(context.training, model), settings.holdOut ?? 0.1, seed);
   const { name, better } = mainMetric(valid.task);
   const { epochs = 3, optimizer = 'adam', clip = 1, schedule = 'cosine', distill } = settings;
@@ -52,8 +52,11 @@ export async function trainForPass(
     ...given('patience', settings.patience),
     optimizer: { name: optimizer, clipNorm: clip, ...given('rate', settings.rate), ...given('decay', settings.decay) },
     schedule: { name: schedule },
-    ...(distill ? { teacher: { model, share: distill, ...given('temperature', settings.temperature) } } : {}),
+    ...(distill ? { teacher: { model: teacher, share: distill, ...given('temperature', settings.temperature) } } : {}),
     ...(context.signal ? { signal: context.signal } : {}),
+    ...(context.workers ? { workers: context.workers } : {}),
+    ...(checkpoints ? { checkpointEvery: 500, onCheckpoint: checkpoints.save } : {}),
+    ...(checkpoints?.resume ? { resume: checkpoints.resume } : {}),
     validate: async (candidate) => {
       const { metrics } = await evaluate(candidate, valid, context.signal ? { signal: context.signal } : {});
       return better === 'less' ? metrics[name]! : -metrics[name]!;

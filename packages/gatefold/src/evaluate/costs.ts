@@ -10,6 +10,7 @@ import {
   writeGatefold,
 } from '@gatefold/runtime';
 import { encodingName } from './encoding-name.ts';
+import { macsOf } from './macs.ts';
 
 /** Cost of one node; bytes as on disk. */
 export interface NodeCost {
@@ -26,7 +27,9 @@ export interface NodeCost {
   }[];
   readonly parameters: number;
   readonly bytes: number;
+  /** Executed; and with every weight, removed ones too. */
   readonly macsPerStep: number;
+  readonly denseMacsPerStep: number;
 }
 
 export interface Costs {
@@ -39,7 +42,9 @@ export interface Costs {
   readonly brotliBytes?: number;
   /** Memory a session holds: packed weights, buffers, one stream's state. */
   readonly residentBytes: number;
+  /** Executed; and with every weight, removed ones too. */
   readonly macsPerStep: number;
+  readonly denseMacsPerStep: number;
   readonly energy: EnergyEstimate;
   readonly nodes: readonly NodeCost[];
 }
@@ -71,18 +76,14 @@ export function costsOf(model: Model, brotli?: (bytes: Uint8Array) => number): C
       counted.add(key);
       return { role, shape: weight.shape, encoding: encodingName(weight), bits: bitsPerWeight(weight), bytes };
     });
-    const macsPerStep = analysis.nodes.get(node.name)!.macsPerRow;
-    const matrices = Object.values(node.weights)
-      .map((key) => model.weights[key]!)
-      .filter((weight) => weight.shape.length > 1);
-    const size = matrices.reduce((sum, weight) => sum + sizeOf(weight.shape), 0);
-    for (const weight of matrices) {
-      const macs = size > 0 ? (macsPerStep * sizeOf(weight.shape)) / size : 0;
+    const { executed, dense, matrices } = macsOf(model, node, analysis);
+    for (const { weight, macs } of matrices) {
+      const { encoding, shape } = weight;
       const integer = weight.input.kind !== 'f32';
       const arithmetic = integer
         ? picojoules.int8Multiply + picojoules.int32Add
         : picojoules.float32Multiply + picojoules.float32Add;
-      energy += macs * (arithmetic + (bitsPerWeight(weight) / 8) * picojoules.cacheByte);
+      energy += macs * (arithmetic + (bitsPerWeight({ encoding, shape }) / 8) * picojoules.cacheByte);
     }
     return {
       name: node.name,
@@ -91,7 +92,8 @@ export function costsOf(model: Model, brotli?: (bytes: Uint8Array) => number): C
       weights,
       parameters: weights.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
       bytes: weights.reduce((sum, { bytes }) => sum + bytes, 0),
-      macsPerStep,
+      macsPerStep: executed,
+      denseMacsPerStep: dense,
     };
   });
   const values = Object.values(model.weights).map(decode);
@@ -105,6 +107,7 @@ export function costsOf(model: Model, brotli?: (bytes: Uint8Array) => number): C
     ...(brotli ? { brotliBytes: brotli(file) } : {}),
     residentBytes: createSession(model).residentBytes,
     macsPerStep: nodes.reduce((sum, node) => sum + node.macsPerStep, 0),
+    denseMacsPerStep: nodes.reduce((sum, node) => sum + node.denseMacsPerStep, 0),
     energy: {
       nanojoulesPerStep: energy / 1000,
       assumption: 'estimate: matrix products alone, weights read from an 8 kB cache, 45 nm (Horowitz, ISSCC 2014)',

@@ -1,7 +1,15 @@
-import { bitsPerWeight, type Weight } from '@gatefold/runtime';
+import { bitsPerWeight, keptWeights, type Weight } from '@gatefold/runtime';
 
-/** An encoding in a few words, as tables show it: `int8/row u7`, `log4/row u7`, `f32`. */
-export function encodingName({ encoding, shape, input }: Weight): string {
+/** An encoding in a few words, as tables show it: `int8/row u7`, `log4/row u7`, `f32`, `f32 10% of 8×4`. */
+export function encodingName(weight: Weight): string {
+  const kept = keptWeights(weight);
+  if (!kept) return codesName(weight);
+  const share = kept.reduce((sum, bit) => sum + bit, 0) / kept.length;
+  const percent = Number((100 * share).toPrecision(2));
+  return `${codesName(weight)} ${percent}% of ${weight.sparsity!.block.join('×')}`;
+}
+
+function codesName({ encoding, shape, input }: Weight): string {
   const operand = input.kind === 'f32' ? '' : ` ${input.kind}`;
   if (encoding.kind === 'concat') {
     const bits = bitsPerWeight({ encoding, shape });

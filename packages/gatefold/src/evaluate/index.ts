@@ -2,6 +2,7 @@ export { type Costs, costsOf, type EnergyEstimate, type NodeCost } from './costs
 export { type DriftPoint, driftBetween, driftFromFloat64 } from './drift.ts';
 export { encodingName } from './encoding-name.ts';
 export { type Evaluation, evaluate, evaluateAll } from './evaluate.ts';
+export { macsOf } from './macs.ts';
 export { logProbability, mainMetric } from './metrics.ts';
 export type { Agreement } from './pair-sums.ts';
 export type { EvaluateOptions } from './sweep.ts';

@@ -3,6 +3,8 @@ import {
   finetune,
   type PassContext,
   type PassResult,
+  type PruneOptions,
+  prune,
   type QuantizeOptions,
   quantize,
   quantizeAware,
@@ -25,6 +27,11 @@ async function runStep(model: Model, step: RecipeStep, context: PassContext): Pr
     const { pass, ...settings } = step;
     return { pass, ...(await finetune(model, given(settings), context)) };
   }
+  if (step.pass === 'prune') {
+    const { pass, train, schedule, ...options } = step;
+    const settings = given({ ...options, schedule: schedule && given(schedule) }) as PruneOptions;
+    return { pass, ...(await prune(model, settings, train && given(train), context)) };
+  }
   const { pass, train, ...options } = step;
   const settings = given({ ...options, mixed: options.mixed?.map(given) }) as QuantizeOptions;
   const result = train
@@ -35,19 +42,21 @@ async function runStep(model: Model, step: RecipeStep, context: PassContext): Pr
 
 /**
  * Runs the steps one after the other. The recipe is recorded in the model's metadata, after those that made the model
- * what it was. `onStep` sees every intermediate model (for evaluation between steps) and may be asynchronous.
+ * what it was. `onStep` sees every intermediate model (for evaluation between steps) and may be asynchronous. `context` may differ
+ * from step to step.
  */
 export async function runRecipe(
   model: Model,
   recipe: Recipe,
-  context: PassContext = {},
+  context: PassContext | ((index: number) => PassContext) = {},
   onStep?: (outcome: StepOutcome, index: number) => void | Promise<void>,
 ): Promise<{ model: Model; steps: readonly StepOutcome[] }> {
   const steps: StepOutcome[] = [];
   let current = model;
   for (const [index, step] of recipe.steps.entries()) {
-    context.signal?.throwIfAborted();
-    const outcome = await runStep(current, step, context);
+    const own = typeof context === 'function' ? context(index) : context;
+    own.signal?.throwIfAborted();
+    const outcome = await runStep(current, step, own);
     current = outcome.model;
     steps.push(outcome);
     await onStep?.(outcome, index);

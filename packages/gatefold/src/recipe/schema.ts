@@ -46,9 +46,37 @@ const quantizeSchema = z.strictObject({
   train: trainSchema.optional(),
 });
 
+const pair = z.tuple([z.int().min(1), z.int().min(1)]);
+
+/** Options of the prune pass. */
+const pruneSchema = z.strictObject({
+  sparsity: share.optional(),
+  threshold: z.number().positive().optional(),
+  pattern: pair.optional(),
+  block: pair.optional(),
+  criterion: z.enum(['magnitude', 'gradient', 'taylor', 'fisher', 'wanda', 'obs', 'movement', 'random']).optional(),
+  scope: z.enum(['gate', 'matrix', 'global', 'measured']).optional(),
+  diagonal: z.boolean().optional(),
+  smallest: z.int().min(0).optional(),
+  target: z.array(z.string()).optional(),
+  mixed: z.array(z.strictObject({ target: z.string(), sparsity: share })).optional(),
+  schedule: z
+    .strictObject({
+      shape: z.union([z.enum(['cubic', 'linear', 'once', 'rigl']), z.array(z.tuple([share, share])).min(1)]).optional(),
+      initial: share.optional(),
+      begin: share.optional(),
+      end: share.optional(),
+      every: z.int().min(1).optional(),
+    })
+    .optional(),
+  /** Removes while training, or trains afterwards. */
+  train: trainSchema.optional(),
+});
+
 /** One step of a recipe: a pass and its options. */
 export const stepSchema = z.discriminatedUnion('pass', [
   quantizeSchema.extend({ pass: z.literal('quantize') }),
+  pruneSchema.extend({ pass: z.literal('prune') }),
   trainSchema.extend({ pass: z.literal('finetune') }),
 ]);
 

@@ -156,6 +156,26 @@ export function driftChart(candidates: readonly Candidate[]): EChartsCoreOption 
   };
 }
 
+/** What removing more and more of each matrix or gate does to the metric. */
+export function sensitivityChart(
+  metric: string,
+  shares: readonly number[],
+  places: readonly { readonly place: string; readonly values: readonly (number | undefined)[] }[],
+): EChartsCoreOption {
+  return {
+    title: title(`${metric} against the share that was removed, %`),
+    legend: legend(places.map(({ place }) => place)),
+    grid: legendGrid,
+    xAxis: { type: 'category', data: shares.map((share) => String(round(share * 100))) },
+    yAxis: { type: 'value', scale: true },
+    series: places.map(({ place, values }) => ({
+      name: place,
+      type: 'line',
+      data: values.map((value) => (value === undefined ? null : round(value * (metric === 'accuracy' ? 100 : 1)))),
+    })),
+  };
+}
+
 function round(value: number): number {
   return Number(value.toPrecision(5));
 }

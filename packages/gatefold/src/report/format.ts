@@ -24,6 +24,12 @@ export function showNumber(n: number): string {
   return n.toLocaleString('en-US');
 }
 
+/** Multiplications executed, and of how many where some are left out. */
+export function showMacs({ macsPerStep, denseMacsPerStep }: { macsPerStep: number; denseMacsPerStep: number }): string {
+  const executed = showNumber(macsPerStep);
+  return macsPerStep < denseMacsPerStep ? `${executed} of ${showNumber(denseMacsPerStep)}` : executed;
+}
+
 const shares = ['accuracy', 'macroF1', 'agreement', 'labelErrorRate', 'sequenceAccuracy'];
 
 /** A metric by its name: shares as percentages. */

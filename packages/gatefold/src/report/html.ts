@@ -8,30 +8,9 @@ import {
   sizeChart,
   timeChart,
 } from './charts.ts';
-import { showBytes, showMetric, showNumber } from './format.ts';
+import { showBytes, showMacs, showMetric } from './format.ts';
 import { type Candidate, judgedBy, type Report, ratiosOf } from './model.ts';
-
-const style = `
-:root { color-scheme: light; font: 16px/1.5 system-ui, sans-serif; color: #1c2733; background: #f6f7f9; }
-body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.6rem; } h2 { margin-top: 2.5rem; font-size: 1.2rem; }
-.note { color: #5a6775; } .scroll { overflow-x: auto; }
-table { border-collapse: collapse; background: #fff; min-width: 40rem; }
-th, td { padding: .35rem .7rem; border-bottom: 1px solid #e3e7ec; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child, .left { text-align: left; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
-.weights td:last-child { white-space: normal; min-width: 18rem; }
-figure { margin: 0; background: #fff; border-radius: .5rem; padding: .5rem; } svg { width: 100%; height: auto; }`;
-
-function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[], kind = 'models'): string {
-  const cells = (tag: string, list: readonly string[]) =>
-    list.map((text) => `<${tag}>${escapeHtml(text)}</${tag}>`).join('');
-  return `<div class="scroll"><table class="${kind}"><tr>${cells('th', head)}</tr>${rows.map((row) => `<tr>${cells('td', row)}</tr>`).join('')}</table></div>`;
-}
+import { escapeHtml, figures, page, table } from './page.ts';
 
 function summary(candidates: readonly Candidate[]): string {
   const first = candidates[0]!;
@@ -86,7 +65,7 @@ function nodes({ costs, errors = [] }: Candidate): string {
           `[${weight.shape.join(', ')}]`,
           weight.encoding,
           showBytes(weight.bytes),
-          showNumber(node.macsPerStep),
+          showMacs(node),
           own.map(({ place, relative }) => `${place.split('/').at(-1)} ${(relative * 100).toFixed(2)} %`).join(', '),
         ];
       }),
@@ -125,22 +104,17 @@ export async function reportHtml(report: Report): Promise<string> {
     const charts = own.map(histogramChart);
     histograms.push(charts.length > 0 ? await drawCharts(charts, 480, 320, ids) : []);
   }
-  const figures = (list: readonly string[]) =>
-    `<div class="charts">${list.map((svg) => `<figure>${svg}</figure>`).join('')}</div>`;
   const sections = candidates
     .slice(1)
     .map((candidate, i) => `<h2>${escapeHtml(candidate.name)}</h2>${nodes(candidate)}${figures(histograms[i + 1]!)}`);
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title><style>${style}</style></head><body>
-<h1>${escapeHtml(title)}</h1>
-<p class="note">${escapeHtml(data ?? 'No data were given: sizes and weights alone.')}<br>${escapeHtml(environment)}</p>
+  return page(
+    title,
+    `<p class="note">${escapeHtml(data ?? 'No data were given: sizes and weights alone.')}<br>${escapeHtml(environment)}</p>
 ${summary(candidates)}
 ${figures(overview)}
 <p class="note">Energy is an ${escapeHtml(first.costs.energy.assumption)}.</p>
 ${errors.length > 0 ? `<h2>Error per matrix and gate</h2>${figures(errors)}` : ''}
 ${drifts.length > 0 ? `<h2>Drift</h2>${figures(drifts)}` : ''}
-${sections.join('\n')}
-</body></html>
-`;
+${sections.join('\n')}`,
+  );
 }

@@ -1,5 +1,5 @@
 import type { DriftPoint } from '../evaluate/index.ts';
-import { alignedTable, showBytes, showMetric, showNumber } from './format.ts';
+import { alignedTable, showBytes, showMacs, showMetric, showNumber } from './format.ts';
 import { type Candidate, judgedBy, type Report, ratiosOf } from './model.ts';
 
 /** The report on a terminal. */
@@ -87,7 +87,7 @@ function nodeTable({ name, costs, errors = [] }: Candidate): string {
         [...new Set(matrices.map((weight) => weight.encoding))].join(', '),
         showNumber(node.parameters),
         showBytes(node.bytes),
-        showNumber(node.macsPerStep),
+        showMacs(node),
         own.length > 0 ? `${(worst * 100).toFixed(2)} %` : '',
       ];
     });

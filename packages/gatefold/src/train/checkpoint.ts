@@ -22,6 +22,7 @@ export interface Checkpoint {
   readonly moments: Arrays;
   readonly best?: Arrays;
   readonly average?: Arrays;
+  readonly companion?: Arrays;
   /** Carried states of every thread. */
   readonly states: readonly ReadonlyMap<string, CarriedState>[];
 }
@@ -33,7 +34,7 @@ export function checkpointKey({ trained }: Parameters, settings: Readonly<Record
 }
 
 const magic = 'gatefold-checkpoint-1';
-const groups = ['values', 'moments', 'best', 'average'] as const;
+const groups = ['values', 'moments', 'best', 'average', 'companion'] as const;
 
 /** As a safetensors file. Numbers stand as text that holds every bit. */
 export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
@@ -94,7 +95,7 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
       }),
     );
   });
-  const [best, average] = [read.get('best'), read.get('average')];
+  const [best, average, companion] = ['best', 'average', 'companion'].map((group) => read.get(group));
   return {
     key,
     numbers: { ...numbers, bestValidation: numbers.bestValidation ?? Number.POSITIVE_INFINITY },
@@ -102,6 +103,7 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
     moments: read.get('moments') ?? new Map(),
     ...(best ? { best } : {}),
     ...(average ? { average } : {}),
+    ...(companion ? { companion } : {}),
     states,
   };
 }

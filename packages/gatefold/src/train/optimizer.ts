@@ -43,8 +43,8 @@ export class Optimizer {
     }));
   }
 
-  /** One update with the rate times `factor`; `norm` is that of all gradients together. */
-  step(factor: number, norm: number): void {
+  /** One update with the rate times `factor`, which it returns; `norm` is that of all gradients together. */
+  step(factor: number, norm: number): number {
     const { backend, parameters, moments, options } = this;
     const { name, rate = name === 'adam' ? 1e-3 : 0.1, decay = 0, momentum = 0, nesterov = false } = options;
     const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, clipNorm = 0, clipValue = 0 } = options;
@@ -65,6 +65,7 @@ export class Optimizer {
         correction2: 1 - beta2 ** this.steps,
       });
     });
+    return rate * factor;
   }
 
   /** Moments by parameter name. */

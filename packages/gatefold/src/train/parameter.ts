@@ -6,4 +6,6 @@ export interface Parameter {
   readonly shape: readonly number[];
   readonly value: Matrix;
   readonly gradient: Matrix;
+  /** 1 where a weight may change, 0 where it was removed for good; absent where none was. */
+  readonly kept?: Matrix;
 }

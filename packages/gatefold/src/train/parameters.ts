@@ -1,5 +1,5 @@
-import { decode, denseWeight, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
-import type { Backend } from './backend/types.ts';
+import { decode, denseWeight, fail, keptWeights, type Model, roundTo, type Weight } from '@gatefold/runtime';
+import type { Backend, Matrix } from './backend/types.ts';
 import { CodedWeight } from './coded.ts';
 import { statisticsOf } from './ops/batch-statistics.ts';
 import type { Parameter } from './parameter.ts';
@@ -44,7 +44,8 @@ export class Parameters {
         continue;
       }
       const gradient = backend.alloc(rows, cols);
-      const parameter = { name, shape: weight.shape, value, gradient };
+      const kept = this.keptOf(weight.sparsity ? weight : coded?.weights[name], value);
+      const parameter = { name, shape: weight.shape, value, gradient, ...(kept ? { kept } : {}) };
       trained.push(parameter);
       const target = coded?.weights[name];
       if (target && target.encoding.kind !== 'dense') {
@@ -60,6 +61,14 @@ export class Parameters {
       fail('TARGET_EMPTY', 'no weight is left to be trained', { place: model.name });
     }
     this.trained = trained;
+  }
+
+  private keptOf(weight: Weight | undefined, { rows, cols }: Matrix): Matrix | undefined {
+    const kept = weight && keptWeights(weight);
+    if (!kept) return undefined;
+    const mask = this.backend.alloc(rows, cols);
+    this.backend.write(mask, kept);
+    return mask;
   }
 
   get(name: string): Var {
@@ -80,6 +89,13 @@ export class Parameters {
   /** After the way back: gradients go on through the codes. */
   finish(): void {
     for (const chain of this.chains) chain.finish();
+  }
+
+  /** When all gradients are in: weights that were removed have none, so that they stay zero. */
+  dropRemoved(): void {
+    for (const { gradient, kept } of this.trained) {
+      if (kept) this.backend.binary('multiply', gradient, kept, gradient, false);
+    }
   }
 
   /** The square root of the sum of all squared gradients. */
@@ -112,9 +128,10 @@ export class Parameters {
   }
 }
 
-function denseOf({ shape, encoding }: Weight, data: Float32Array): Weight {
-  if (encoding.kind !== 'dense' || encoding.type === 'f32') return denseWeight(shape, data);
-  return { ...denseWeight(shape, data), encoding: { ...encoding, values: roundTo('f16', data.slice()) } };
+function denseOf({ shape, encoding, sparsity }: Weight, data: Float32Array): Weight {
+  const plain: Weight = { ...denseWeight(shape, data), ...(sparsity ? { sparsity } : {}) };
+  if (encoding.kind !== 'dense' || encoding.type === 'f32') return plain;
+  return { ...plain, encoding: { ...encoding, values: roundTo('f16', data.slice()) } };
 }
 
 function matrixShape(shape: readonly number[]): [number, number] {

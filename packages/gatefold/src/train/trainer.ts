@@ -40,6 +40,10 @@ export interface TrainOptions {
   readonly teacher?: TeacherOptions;
   /** Judges the model as it would be saved; smaller is better. The best one is kept. */
   readonly validate?: (model: Model) => Promise<number> | number;
+  /** The first epoch that may be the best (counted from 0): earlier ones are not yet what is wanted. */
+  readonly bestFrom?: number;
+  /** Acts on the weights after every update. */
+  readonly companion?: Companion;
   /** After every so many steps a checkpoint goes to `onCheckpoint`; also at the end of every epoch. */
   readonly checkpointEvery?: number;
   readonly onCheckpoint?: (checkpoint: Checkpoint) => Promise<void> | void;
@@ -51,6 +55,15 @@ export interface TrainOptions {
   readonly workers?: Workers;
   /** Arithmetic; default the kernels in WebAssembly. */
   readonly backend?: Backend;
+}
+
+/** Something that acts on the weights while they are trained: scheduled pruning, proximal steps. Deterministic. */
+export interface Companion {
+  /** After an update (counted from 1) with the rate that it had; gradients are still those of the update. */
+  afterUpdate(parameters: Parameters, backend: Backend, state: { step: number; total: number; rate: number }): void;
+  /** What it needs to go on later with the same bits, by name. */
+  snapshot?(backend: Backend): ReadonlyMap<string, Float32Array>;
+  restore?(values: ReadonlyMap<string, Float32Array>, parameters: Parameters, backend: Backend): void;
 }
 
 export type TrainEvent =
@@ -203,11 +216,13 @@ class Run {
     const { parameters, options, step, team } = this;
     const loss = team ? await team.gradients(batch, step) : this.replica.gradients(batch, step);
     if (!Number.isFinite(loss)) this.diverged('the loss is no longer a number', loss);
+    parameters.dropRemoved();
     const norm = parameters.gradientNorm();
     if (!Number.isFinite(norm)) this.diverged('the gradient is no longer finite', norm);
     const state = { step, total: this.total, epoch: this.epoch, plateaus: this.plateaus };
     const factor = rateFactor(options.schedule ?? { name: 'constant' }, state);
-    this.optimizer.step(factor, norm);
+    const rate = this.optimizer.step(factor, norm);
+    options.companion?.afterUpdate(parameters, this.backend, { step: step + 1, total: this.total, rate });
     return { loss, norm, factor };
   }
 
@@ -238,16 +253,17 @@ class Run {
   }
 
   private async endEpoch(seconds: number): Promise<void> {
-    const { validate, onEvent, schedule } = this.options;
+    const { validate, onEvent, schedule, bestFrom = 0 } = this.options;
     const loss = this.lossSum / this.source.perEpoch;
     const values = this.current();
     const validation = await validate?.(this.parameters.bake(values));
-    const isBest = validation !== undefined && validation < this.bestValidation;
+    const counts = validation !== undefined && this.epoch >= bestFrom;
+    const isBest = counts && validation < this.bestValidation;
     if (isBest) {
       this.bestValidation = validation;
       this.best = copyOf(values);
       this.sinceBest = 0;
-    } else if (validation !== undefined) {
+    } else if (counts) {
       this.sinceBest++;
       if (schedule?.name === 'plateau' && this.sinceBest % (schedule.every ?? 1) === 0) this.plateaus++;
     }
@@ -276,11 +292,12 @@ class Run {
       ...(this.best ? { best: this.best } : {}),
       // The average goes on changing; all else is made anew.
       ...(this.average ? { average: copyOf(this.average.values) } : {}),
+      ...(this.options.companion?.snapshot ? { companion: this.options.companion.snapshot(this.backend) } : {}),
       states: this.team ? await this.team.states() : [this.replica.graph.carriedStates()],
     });
   }
 
-  private resume({ key, numbers, values, moments, best, average, states }: Checkpoint): void {
+  private resume({ key, numbers, values, moments, best, average, companion, states }: Checkpoint): void {
     if (key !== this.key) {
       fail('STATE_INVALID', 'the checkpoint belongs to another model, data set or setting', {
         expected: this.key,
@@ -289,6 +306,7 @@ class Run {
     }
     this.parameters.restore(values);
     this.optimizer.restore(moments, numbers.updates);
+    if (companion) this.options.companion?.restore?.(companion, this.parameters, this.backend);
     if (this.team) this.team.restore(states);
     else this.replica.graph.restoreStates(states[0] ?? new Map());
     this.epoch = numbers.epoch;

@@ -55,6 +55,26 @@ describe('costs', () => {
     expect(int8.nodes[0]!.weights.find(({ role }) => role === 'U')).toMatchObject({ encoding: 'int8/row u7' });
   });
 
+  it('of a sparse model are those of what is left', () => {
+    const size = { features: 32, units: 64, outputs };
+    const whole = costsOf(smallModel(2, cellChoices.lstm!, { ...size, coding: 'int8' }));
+    const model = smallModel(2, cellChoices.lstm!, { ...size, coding: 'sparseInt8' });
+    const sparse = costsOf(model);
+    expect(sparse.denseMacsPerStep).toBe(whole.macsPerStep);
+    expect(whole.denseMacsPerStep).toBe(whole.macsPerStep);
+    const { W, U } = { W: model.weights['cell/W']!, U: model.weights['cell/U']! };
+    const blocks = [W, U].flatMap(({ sparsity }) => Array.from(sparsity!.kept)).filter((bit) => bit === 1).length;
+    // Blocks of 8 × 4 in gates of 64 rows are the kernels' tiles.
+    expect(sparse.nodes[0]!.macsPerStep).toBe(32 * blocks);
+    expect(sparse.nonZero).toBeLessThan(0.5 * sparse.parameters);
+    expect(sparse.residentBytes).toBeLessThan(whole.residentBytes);
+    expect(sparse.bytes).toBe(writeGatefold(model).length);
+    expect(sparse.energy.nanojoulesPerStep).toBeLessThan(0.6 * whole.energy.nanojoulesPerStep);
+    expect(sparse.nodes[0]!.weights.find(({ role }) => role === 'U')!.encoding).toMatch(
+      /^int8\/row u7 [34]\d% of 8×4$/,
+    );
+  });
+
   it('count a shared weight once', () => {
     const { nodes, ...rest } = lstm.graphs.main!;
     const second = { ...nodes[1]!, name: 'again', inputs: { x: 'cell.y' }, outputs: { y: 'again' } };

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSession, decode, denseWeight, type Model } from '@gatefold/runtime';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { quantize } from '../../src/compress/index.ts';
-
+import { prune, quantize } from '../../src/compress/index.ts';
 import { readNpz, writeNpz } from '../../src/data/npz.ts';
 import { architectureTemplate, readModel, rereadModel, writerFor } from '../../src/formats/index.ts';
 
@@ -40,10 +39,10 @@ async function addWritten(
   path: string,
   kind: string,
   extension: string,
-  change = (model: Model) => model,
+  change: (model: Model) => Model | Promise<Model> = (model) => model,
 ): Promise<void> {
   const source = sourceOf(path);
-  const model = change(path.includes('digits') ? (await readModel(source)).model : await read(path));
+  const model = await change(path.includes('digits') ? (await readModel(source)).model : await read(path));
   const { bytes } = await writerFor(extension, '-o').write(model, { source });
   const file = join(folder, `${cases.length}.${extension}`);
   writeFileSync(file, bytes);
@@ -56,6 +55,7 @@ async function addWritten(
   });
 }
 
+const pruned = async (model: Model) => (await prune(model, { threshold: 0.1 }, undefined, {})).model;
 const int6 = (model: Model) => quantize(model, { bits: 6 }).model;
 
 /** The last class taken away: shapes change. */
@@ -95,6 +95,13 @@ beforeAll(async () => {
     await addWritten(join(root, 'examples/digits/model/digits-lstm128.h5'), 'digits', 'pt', change);
   }
   await addWritten(fixture('module.pt'), 'smaller', 'pt', smaller);
+  for (const [file, kind] of [
+    ['state.pt', 'classifier'],
+    ['checkpoint.pt', 'classifier'],
+    ['module.pt', 'module'],
+  ] as const) {
+    await addWritten(fixture(file), kind, 'pt', pruned);
+  }
   if (corpus) {
     const real: [string, string][] = [
       ['felixchenfy/kaggle.ckpt', 'speech'],

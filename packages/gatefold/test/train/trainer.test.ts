@@ -17,23 +17,7 @@ import {
   writeCheckpoint,
 } from '../../src/train/index.ts';
 import { rateFactor } from '../../src/train/schedule.ts';
-
-/** Which of three symbols came first, with noise after it: what a recurrent network must remember. */
-function recall(count: number, seed: number, steps = 8): Dataset {
-  const random = randomSource(seed);
-  const x = new Float32Array(count * steps * 3);
-  const y = new Float32Array(count);
-  for (let i = 0; i < count; i++) {
-    y[i] = Math.floor(random() * 3);
-    x[i * steps * 3 + y[i]!] = 1;
-    for (let k = 3; k < steps * 3; k++) x[i * steps * 3 + k] = 0.3 * (random() - 0.5);
-  }
-  return {
-    ...{ name: 'recall', task: 'classify', count },
-    inputs: { x: { shape: [count, steps, 3], data: x } },
-    targets: { shape: [count], data: y },
-  };
-}
+import { bits, recall, text } from '../support/tasks.ts';
 
 /** The same with sequences of different lengths. */
 function ragged(count: number, seed: number): Dataset {
@@ -46,22 +30,6 @@ function ragged(count: number, seed: number): Dataset {
   };
 }
 
-/** A text of a repeated pattern. */
-function text(length: number): Dataset {
-  const symbols = Float32Array.from({ length: length + 1 }, (_, i) => [0, 1, 2, 3, 1, 4, 0][i % 7]!);
-  return {
-    ...{ name: 'text', task: 'language', count: 1, classes: ['a', 'b', 'c', 'd', 'e'] },
-    inputs: { x: { shape: [1, length], data: symbols.subarray(0, length) } },
-    targets: { shape: [1, length], data: symbols.subarray(1) },
-  };
-}
-
-function bits(model: Model): Uint8Array[] {
-  return Object.values(model.weights).map((weight) => {
-    const values = decode(weight);
-    return new Uint8Array(values.buffer, values.byteOffset, values.byteLength).slice();
-  });
-}
 
 const everything: Omit<TrainOptions, 'epochs'> = {
   ...{ batch: 16, window: 12, seed: 4, dropout: 0.2, recurrentDropout: 0.1, averageFrom: 1 },

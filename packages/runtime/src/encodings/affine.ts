@@ -3,9 +3,12 @@ import { packBits, packedLength, sizeOf, unpackBits } from '../tensor/index.ts';
 import {
   type ArraySource,
   type Descriptor,
+  keptCount,
+  keptOf,
   oneOf,
   restoreFloats,
   type StoredArray,
+  spread,
   storeFloats,
   wholeNumber,
 } from './storage.ts';
@@ -41,10 +44,14 @@ export const affine = {
     ...(offsets ? { offsets: true } : {}),
   }),
 
-  store({ bits, codes, scaleType, scales, offsets }: AffineEncoding): StoredArray[] {
+  store(
+    { bits, codes, scaleType, scales, offsets }: AffineEncoding,
+    _shape: readonly number[],
+    kept?: Uint8Array,
+  ): StoredArray[] {
     const half = 1 << (bits - 1);
     const bytes = packBits(
-      Array.from(codes, (q) => q + half),
+      Array.from(keptOf(codes, kept), (q) => q + half),
       bits,
     );
     return [
@@ -54,17 +61,17 @@ export const affine = {
     ];
   },
 
-  restore(descriptor: Descriptor, shape: readonly number[], source: ArraySource): AffineEncoding {
+  restore(descriptor: Descriptor, shape: readonly number[], source: ArraySource, kept?: Uint8Array): AffineEncoding {
     const rows = shape[0]!;
     const bits = wholeNumber(descriptor, 'bits', 1, 16, source.place);
     const rowsPerGroup = wholeNumber(descriptor, 'group', 1, rows, source.place);
     const scaleType = oneOf(descriptor, 'scales', ['f32', 'f16'] as const, source.place);
     const groups = Math.ceil(rows / rowsPerGroup);
-    const count = sizeOf(shape);
+    const count = keptCount(shape, kept);
     const half = 1 << (bits - 1);
     const unsigned = unpackBits(source.take('.codes', 'U8', packedLength(count, bits)), count, bits);
-    const codes = bits <= 8 ? new Int8Array(count) : new Int16Array(count);
-    for (let i = 0; i < count; i++) codes[i] = unsigned[i]! - half;
+    const stored = Int16Array.from(unsigned, (code) => code - half);
+    const codes = spread(bits <= 8 ? new Int8Array(sizeOf(shape)) : new Int16Array(sizeOf(shape)), stored, kept);
     const scales = restoreFloats(source, '.scales', scaleType, groups);
     checkReach(scales, half, source.place);
     if (!descriptor.offsets) return { kind: 'affine', bits, codes, scaleType, rowsPerGroup, scales };

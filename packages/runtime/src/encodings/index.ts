@@ -1,10 +1,12 @@
 import { fail, showValue } from '../errors/index.ts';
 import { sizeOf } from '../tensor/index.ts';
 import { affine } from './affine.ts';
+import { restoreBlocks, storeBlocks } from './block-index.ts';
 import { dense } from './dense.ts';
 import { levels } from './levels.ts';
-import { type ArraySource, type Descriptor, type StoredArray, wholeNumber } from './storage.ts';
-import type { Encoding, SimpleEncoding, Weight } from './types.ts';
+import { blockGrid, checkBlocks, checkSparsity, keptWeights } from './sparsity.ts';
+import { type ArraySource, type Descriptor, keptCount, type StoredArray, wholeNumber } from './storage.ts';
+import type { Encoding, SimpleEncoding, Sparsity, Weight } from './types.ts';
 
 export { blockGrid, checkSparsity, keptWeights } from './sparsity.ts';
 export { type ArraySource, type Descriptor, roundTo, type StoredArray } from './storage.ts';
@@ -27,8 +29,9 @@ interface EncodingKind<E> {
   bits(encoding: E): number;
   decode(encoding: E, shape: readonly number[]): Float32Array;
   describe(encoding: E): Descriptor;
-  store(encoding: E, shape: readonly number[]): StoredArray[];
-  restore(descriptor: Descriptor, shape: readonly number[], source: ArraySource): E;
+  /** Only the weights marked in `kept` stand in a file, where it is given; the others come back as 0. */
+  store(encoding: E, shape: readonly number[], kept?: Uint8Array): StoredArray[];
+  restore(descriptor: Descriptor, shape: readonly number[], source: ArraySource, kept?: Uint8Array): E;
 }
 
 const kinds = { dense, affine, levels } as const;
@@ -59,26 +62,95 @@ export function decode({ encoding, shape }: Pick<Weight, 'encoding' | 'shape'>):
   return out;
 }
 
-/** Bits per weight, averaged over the rows where parts differ. */
-export function bitsPerWeight({ encoding, shape }: Pick<Weight, 'encoding' | 'shape'>): number {
-  let sum = 0;
-  for (const part of partsOf(encoding, shape[0]!)) sum += part.rows * kindOf(part.encoding).bits(part.encoding);
-  return sum / shape[0]!;
+/**
+ * Bits that the codes of a weight take, averaged over the weights; with `sparsity` over all weights, also those removed, and with the
+ * list of blocks.
+ */
+export function bitsPerWeight(weight: Pick<Weight, 'encoding' | 'shape' | 'sparsity'>): number {
+  const { encoding, shape, sparsity } = weight;
+  const count = sizeOf(shape);
+  const kept = keptWeights(weight);
+  let sum = sparsity ? storeBlocks(sparsity.kept).bytes.length * 8 : 0;
+  for (const part of partsOf(encoding, shape[0]!)) {
+    const own = partOf(kept, part, count / shape[0]!);
+    sum += keptCount([part.rows, count / shape[0]!], own) * kindOf(part.encoding).bits(part.encoding);
+  }
+  return sum / count;
 }
 
-/** The arrays a file holds for the encoding. */
-export function store({ encoding, shape }: Pick<Weight, 'encoding' | 'shape'>): StoredArray[] {
-  if (encoding.kind !== 'concat') return kindOf(encoding).store(encoding, shape);
-  return partsOf(encoding, shape[0]!).flatMap((part, i) =>
+/** The rows of a part. */
+function partOf<T extends Uint8Array | undefined>(
+  kept: T,
+  { from, rows }: { from: number; rows: number },
+  columns: number,
+): T {
+  return kept?.subarray(from * columns, (from + rows) * columns) as T;
+}
+
+/** The arrays a file holds for the weight. */
+export function store(weight: Pick<Weight, 'encoding' | 'shape' | 'sparsity'>): StoredArray[] {
+  const { encoding, shape, sparsity } = weight;
+  const kept = keptWeights(weight);
+  const blocks: StoredArray[] = [];
+  if (sparsity) {
+    const { bytes } = storeBlocks(sparsity.kept);
+    blocks.push({ suffix: '.kept', type: 'U8', shape: [bytes.length], bytes });
+  }
+  if (encoding.kind !== 'concat') return [...kindOf(encoding).store(encoding, shape, kept), ...blocks];
+  const columns = sizeOf(shape.slice(1));
+  const parts = partsOf(encoding, shape[0]!).flatMap((part, i) =>
     kindOf(part.encoding)
-      .store(part.encoding, [part.rows, ...shape.slice(1)])
+      .store(part.encoding, [part.rows, ...shape.slice(1)], partOf(kept, part, columns))
       .map((array) => ({ ...array, suffix: `.${i}${array.suffix}` })),
   );
+  return [...parts, ...blocks];
 }
 
-/** Bytes the encoding takes on disk. */
-export function storedBytes(weight: Pick<Weight, 'encoding' | 'shape'>): number {
+/** Bytes the weight takes on disk. */
+export function storedBytes(weight: Pick<Weight, 'encoding' | 'shape' | 'sparsity'>): number {
   return store(weight).reduce((sum, array) => sum + array.bytes.length, 0);
+}
+
+/**
+ * Checks what a sparse weight claims; any other passes.
+ * @throws MODEL_INVALID
+ */
+export function checkSparse(weight: Weight, place: string): void {
+  const { encoding, shape, sparsity } = weight;
+  if (!sparsity) return;
+  for (const part of partsOf(encoding, shape[0]!)) {
+    if (part.encoding.kind === 'affine' && part.encoding.offsets) {
+      fail('MODEL_INVALID', 'codes with an offset cannot stand for removed weights', {
+        place,
+        expected: 'symmetric codes',
+      });
+    }
+  }
+  checkSparsity(shape, sparsity, decode(weight), place);
+}
+
+/** What a file says about the sparsity beside the list of blocks. */
+export function describeSparsity({ block, gateRows, kept, diagonal }: Sparsity): Descriptor {
+  return { block, gateRows, ...storeBlocks(kept).descriptor, ...(diagonal ? { diagonal } : {}) };
+}
+
+/** The inverse of {@link describeSparsity} and {@link store}. Every field is checked before it is used. */
+export function restoreSparsity(descriptor: Descriptor, shape: readonly number[], source: ArraySource): Sparsity {
+  const { place } = source;
+  const { block, diagonal } = descriptor;
+  if (!Array.isArray(block) || block.length !== 2 || (diagonal !== undefined && diagonal !== true)) {
+    fail('FILE_CORRUPT', 'malformed sparsity', { place });
+  }
+  const frame = {
+    block: [
+      wholeNumber({ rows: block[0] }, 'rows', 1, 2 ** 31, place),
+      wholeNumber({ columns: block[1] }, 'columns', 1, 2 ** 31, place),
+    ] as const,
+    gateRows: wholeNumber(descriptor, 'gateRows', 1, shape[0]!, place),
+  };
+  checkBlocks(shape, frame, place);
+  const [rows, columns] = blockGrid(shape, frame);
+  return { ...frame, kept: restoreBlocks(descriptor, rows * columns, source), ...(diagonal ? { diagonal } : {}) };
 }
 
 /** What a file says about the encoding beside its arrays. */
@@ -90,11 +162,20 @@ export function describe(encoding: Encoding): Descriptor {
   };
 }
 
-/** The inverse of {@link describe} and {@link store}. Every field is checked before it is used. */
-export function restore(descriptor: Descriptor, shape: readonly number[], source: ArraySource): Encoding {
-  if (descriptor.kind !== 'concat') return restoreSimple(descriptor, shape, source);
+/**
+ * The inverse of {@link describe} and {@link store}: `kept` are the weights that stand in the file. Every field is checked before it is
+ * used.
+ */
+export function restore(
+  descriptor: Descriptor,
+  shape: readonly number[],
+  source: ArraySource,
+  kept?: Uint8Array,
+): Encoding {
+  if (descriptor.kind !== 'concat') return restoreSimple(descriptor, shape, source, kept);
   const { place } = source;
   if (!Array.isArray(descriptor.parts)) fail('FILE_CORRUPT', 'a concat encoding without parts', { place });
+  const columns = sizeOf(shape.slice(1));
   let left = shape[0]!;
   const parts = descriptor.parts.map((part: Descriptor | null, i) => {
     if (typeof part !== 'object' || part === null) fail('FILE_CORRUPT', 'a part is malformed', { place });
@@ -104,13 +185,19 @@ export function restore(descriptor: Descriptor, shape: readonly number[], source
       place: `${place}.${i}`,
       take: (suffix, type, count) => source.take(`.${i}${suffix}`, type, count),
     };
-    return { rows, encoding: restoreSimple(part, [rows, ...shape.slice(1)], own) };
+    const ownKept = partOf(kept, { from: shape[0]! - left - rows, rows }, columns);
+    return { rows, encoding: restoreSimple(part, [rows, ...shape.slice(1)], own, ownKept) };
   });
   if (left !== 0) fail('FILE_CORRUPT', 'the parts of a concat encoding do not cover its rows', { place });
   return { kind: 'concat', parts };
 }
 
-function restoreSimple(descriptor: Descriptor, shape: readonly number[], source: ArraySource): SimpleEncoding {
+function restoreSimple(
+  descriptor: Descriptor,
+  shape: readonly number[],
+  source: ArraySource,
+  kept: Uint8Array | undefined,
+): SimpleEncoding {
   const kind = descriptor.kind;
   if (typeof kind !== 'string' || !Object.hasOwn(kinds, kind)) {
     fail('FILE_CORRUPT', 'unknown encoding', {
@@ -119,7 +206,7 @@ function restoreSimple(descriptor: Descriptor, shape: readonly number[], source:
       found: showValue(kind),
     });
   }
-  return kinds[kind as SimpleEncoding['kind']].restore(descriptor, shape, source);
+  return kinds[kind as SimpleEncoding['kind']].restore(descriptor, shape, source, kept);
 }
 
 /** A plain float32 weight. */

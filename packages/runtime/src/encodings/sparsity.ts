@@ -30,9 +30,12 @@ export function keptWeights({ shape, sparsity }: Pick<Weight, 'shape' | 'sparsit
   return out;
 }
 
-/** @throws MODEL_INVALID where the sparsity does not describe this matrix, or a weight that was removed is not 0 in `values` */
-export function checkSparsity(shape: readonly number[], sparsity: Sparsity, values: Float32Array, place: string): void {
-  const { block, gateRows, kept } = sparsity;
+/** @throws MODEL_INVALID where blocks and gates do not fit the shape */
+export function checkBlocks(
+  shape: readonly number[],
+  { block, gateRows }: Pick<Sparsity, 'block' | 'gateRows'>,
+  place: string,
+): void {
   const whole = [...block, gateRows].every((n) => Number.isSafeInteger(n) && n >= 1);
   if (!whole || shape.length < 2 || shape[0]! % gateRows !== 0) {
     fail('MODEL_INVALID', 'the blocks of a sparse weight do not fit its shape', {
@@ -40,6 +43,12 @@ export function checkSparsity(shape: readonly number[], sparsity: Sparsity, valu
       found: `blocks of ${block.join('×')} in gates of ${gateRows} rows, shape [${shape.join(', ')}]`,
     });
   }
+}
+
+/** @throws MODEL_INVALID where the sparsity does not describe this matrix, or a weight that was removed is not 0 in `values` */
+export function checkSparsity(shape: readonly number[], sparsity: Sparsity, values: Float32Array, place: string): void {
+  const { kept } = sparsity;
+  checkBlocks(shape, sparsity, place);
   const [rows, columns] = blockGrid(shape, sparsity);
   if (kept.length !== rows * columns || kept.some((bit) => bit > 1)) {
     fail('MODEL_INVALID', 'the blocks of a sparse weight are not all given', {

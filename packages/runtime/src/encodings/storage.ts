@@ -1,5 +1,5 @@
 import { fail, showValue } from '../errors/index.ts';
-import { float16From, float16To } from '../tensor/index.ts';
+import { float16From, float16To, sizeOf } from '../tensor/index.ts';
 
 /** One array of an encoding as it stands in a file, named by its suffix to the weight's name ('' for plain values). */
 export interface StoredArray {
@@ -17,6 +17,30 @@ export interface ArraySource {
   /** The bytes of the array; fails with FILE_CORRUPT where it is absent or of another type or length. */
   take(suffix: string, type: StoredArray['type'], count: number): Uint8Array;
   readonly place: string;
+}
+
+/** The elements that stand in a file: those marked in `kept`, or all. */
+export function keptOf<T extends Float32Array | Int8Array | Int16Array | Uint8Array | Uint16Array>(
+  values: T,
+  kept: Uint8Array | undefined,
+): T {
+  return (kept ? values.filter((_: number, i: number) => kept[i] === 1) : values) as T;
+}
+
+/** How many elements {@link keptOf} gives. */
+export function keptCount(shape: readonly number[], kept: Uint8Array | undefined): number {
+  return kept ? kept.reduce((sum, bit) => sum + bit, 0) : sizeOf(shape);
+}
+
+/** The inverse of {@link keptOf}: elements that were not stored become zero. */
+export function spread<T extends Float32Array | Int8Array | Int16Array | Uint8Array>(
+  out: T,
+  stored: ArrayLike<number>,
+  kept: Uint8Array | undefined,
+): T {
+  let at = 0;
+  for (let i = 0; i < out.length; i++) if (!kept || kept[i] === 1) out[i] = stored[at++]!;
+  return out;
 }
 
 /** Float values as little-endian bytes. */

@@ -70,7 +70,10 @@ export interface Sparsity {
   readonly gateRows: number;
   /** 1 for blocks that are kept, row-major: [gates · ⌈gateRows / rows⌉, ⌈columns of the matrix / columns⌉]. */
   readonly kept: Uint8Array;
-  /** The diagonal of each gate's square is kept whatever its block. */
+  /**
+   * The diagonal of each gate's square is kept whatever its block. It stands on its own: products leave it out and add, last, its values
+   * times the operand in float32.
+   */
   readonly diagonal?: true;
 }
 

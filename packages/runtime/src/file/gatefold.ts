@@ -1,4 +1,15 @@
-import { type ArraySource, describe, type OperandCoding, restore, store, type Weight } from '../encodings/index.ts';
+import {
+  type ArraySource,
+  checkSparse,
+  describe,
+  describeSparsity,
+  keptWeights,
+  type OperandCoding,
+  restore,
+  restoreSparsity,
+  store,
+  type Weight,
+} from '../encodings/index.ts';
 import { fail, showValue } from '../errors/index.ts';
 import { type Model, usesOf, validate } from '../model/index.ts';
 import { crc32, sizeOf, utf8Encode } from '../tensor/index.ts';
@@ -33,7 +44,13 @@ export function writeGatefold(model: Model): Uint8Array {
   const checksums: Record<string, string> = Object.create(null);
   for (const [name, weight] of Object.entries(model.weights)) {
     const coded = weight.input.kind !== 'f32';
-    weights[name] = { shape: weight.shape, ...describe(weight.encoding), ...(coded ? { input: weight.input } : {}) };
+    checkSparse(weight, name);
+    weights[name] = {
+      shape: weight.shape,
+      ...describe(weight.encoding),
+      ...(coded ? { input: weight.input } : {}),
+      ...(weight.sparsity ? { sparsity: describeSparsity(weight.sparsity) } : {}),
+    };
     for (const { suffix, type, shape, bytes } of store(weight)) {
       const key = name + suffix;
       if (key === '__metadata__' || tensors.has(key)) {
@@ -56,7 +73,33 @@ export function writeGatefold(model: Model): Uint8Array {
     ...(origin ? { origin } : {}),
     checksums,
   });
-  return writeSafetensors({ metadata: { crc: hex(crc32(utf8Encode(text))), gatefold: text }, tensors });
+  const bytes = writeSafetensors({ metadata: { crc: hex(crc32(utf8Encode(text))), gatefold: text }, tensors });
+  const room = new SparseRoom(bytes.length);
+  for (const [key, weight] of Object.entries(model.weights)) if (weight.sparsity) room.take(weight.shape, key);
+  return bytes;
+}
+
+/**
+ * Weights that were removed take memory, but no bytes of the file, which therefore must not claim too many: all sparse matrices of a
+ * file together have room for 16 million weights and 256 more for each of its bytes.
+ */
+class SparseRoom {
+  private left: number;
+
+  constructor(bytes: number) {
+    this.left = Math.min(2 ** 28, 2 ** 24 + 256 * bytes);
+  }
+
+  take(shape: readonly number[], place: string): void {
+    this.left -= sizeOf(shape);
+    if (this.left < 0) {
+      fail('FILE_TOO_LARGE', 'the sparse weights are too large for what the file holds of them', {
+        place,
+        found: `shape [${shape.join(', ')}]`,
+        hint: 'store the matrix without sparsity',
+      });
+    }
+  }
 }
 
 /**
@@ -86,7 +129,10 @@ export function readGatefold(bytes: Uint8Array): Model {
   }
   const sums = objectAt(header, 'checksums');
   const used = new Set<string>();
-  const weights = mapObject(objectAt(header, 'weights'), (entry, name) => weightFrom(entry, name, tensors, sums, used));
+  const room = new SparseRoom(bytes.length);
+  const weights = mapObject(objectAt(header, 'weights'), (entry, name) =>
+    weightFrom(entry, name, tensors, sums, used, room),
+  );
   const unused = [...tensors.keys()].find((name) => !used.has(name));
   if (unused !== undefined) fail('FILE_UNUSED', 'the file holds a tensor that no weight uses', { place: unused });
   const name = typeof header.name === 'string' ? header.name : fail('FILE_CORRUPT', 'the model has no name');
@@ -109,6 +155,7 @@ function weightFrom(
   tensors: ReadonlyMap<string, StoredTensor>,
   sums: Record<string, unknown>,
   used: Set<string>,
+  room: SparseRoom,
 ): Weight {
   const place = `weights.${name}`;
   if (!isObject(entry)) fail('FILE_CORRUPT', 'malformed weight', { place });
@@ -135,11 +182,15 @@ function weightFrom(
       return tensor.bytes;
     },
   };
-  return {
-    shape: shape as number[],
-    encoding: restore(entry, shape as number[], source),
-    input: codingFrom(entry.input, place),
-  };
+  const input = codingFrom(entry.input, place);
+  if (entry.sparsity === undefined) {
+    return { shape: shape as number[], encoding: restore(entry, shape as number[], source), input };
+  }
+  if (!isObject(entry.sparsity)) fail('FILE_CORRUPT', 'malformed sparsity', { place });
+  room.take(shape as number[], place);
+  const sparsity = restoreSparsity(entry.sparsity, shape as number[], source);
+  const kept = keptWeights({ shape: shape as number[], sparsity });
+  return { shape: shape as number[], encoding: restore(entry, shape as number[], source, kept), input, sparsity };
 }
 
 function codingFrom(value: unknown, place: string): OperandCoding {

@@ -1,28 +1,22 @@
-import { decode, type SimpleEncoding, type Weight } from '../encodings/index.ts';
+import type { SimpleEncoding, Weight } from '../encodings/index.ts';
 import { fail } from '../errors/index.ts';
 import { roundUp, sizeOf } from '../tensor/index.ts';
 import type { Builder, Coded, Vector } from './builder.ts';
-import { packColumns, packNibbles, packQuads, type Reader } from './pack.ts';
+import { type Codes, codesOf } from './codes.ts';
+import { diagonalLength, emitDiagonal, withoutDiagonal } from './diagonal.ts';
+import { packColumns, packNibbles, packQuads } from './pack.ts';
+import type { Product } from './product.ts';
 import type { Operand } from './program.ts';
 import { type Segment, segments } from './segments.ts';
-
-export interface Product {
-  readonly weight: Weight;
-  /** Name of the weight: constants are shared by it. */
-  readonly name: string;
-  readonly place: string;
-  readonly src: Vector;
-  readonly dst: Vector;
-  readonly time: number;
-  /** Rows per gate (all rows without gates), and which gates. */
-  readonly blockRows: number;
-  readonly first: number;
-  readonly count: number;
-  /** y = add + W·x … */
-  readonly add?: Vector | undefined;
-  /** … or W·x + bias (address of a packed vector of all the weight's gates). */
-  readonly bias?: number | undefined;
-}
+import {
+  eachWeight,
+  findTiles,
+  packByteTiles,
+  packFloatTiles,
+  packNibbleTiles,
+  type Tiles,
+  tileIndex,
+} from './tiles.ts';
 
 /** The kernel that executes a segment, chosen by encoding and operand. */
 type Kernel =
@@ -47,9 +41,13 @@ function chooseKernel(encoding: SimpleEncoding, weight: Weight, blockRows: numbe
   return { op: encoding.rowsPerTable % blockRows === 0 || encoding.rowsPerTable % 16 === 0 ? 'linearI4' : 'linearI8' };
 }
 
-/** Emits dst ← W·src for the chosen gates, one instruction per run of rows that share a kernel. */
+/**
+ * Emits dst ← W·src for the chosen gates, one instruction per run of rows that share a kernel; then, where the diagonal stands on its
+ * own, dst ← dst + d·src.
+ */
 export function emitLinear(builder: Builder, product: Product): void {
-  const { weight, blockRows, first, count, place } = product;
+  const { blockRows, first, count, place } = product;
+  const weight = withoutDiagonal(product.weight);
   const columns = sizeOf(weight.shape.slice(1));
   // In a scan vectors change from step to step, but not between the segments of one product.
   let made: Coded | undefined;
@@ -58,8 +56,9 @@ export function emitLinear(builder: Builder, product: Product): void {
     return made;
   };
   for (const segment of segments(weight, blockRows, first * blockRows, count * blockRows, place)) {
-    emitSegment(builder, product, segment, columns, coded);
+    emitSegment(builder, { ...product, weight }, segment, columns, coded);
   }
+  if (weight !== product.weight) emitDiagonal(builder, product);
 }
 
 function emitSegment(builder: Builder, product: Product, segment: Segment, columns: number, coded: () => Coded): void {
@@ -89,6 +88,13 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
     for (let row = 0; row < rows; row++) out[row] = of(segment.from + row);
     return out;
   };
+  const tiles = tilesThatPay(kernel.op, rows, columns, values);
+  const index = tiles && constant('index', () => tileIndex(tiles));
+  if (kernel.op === 'linearF32' && tiles) {
+    const weights = constant('tiles', () => packFloatTiles(tiles, rows, columns, values.real));
+    builder.emit('sparseF32', { ...common, src: { ref: src.ref }, weights, index });
+    return;
+  }
   if (kernel.op === 'linearF32') {
     builder.emit('linearF32', {
       ...common,
@@ -136,75 +142,50 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
     digits: { value: digits },
     plane: { value: plane },
   };
+  if (kernel.op === 'linearI8' && tiles) {
+    const weights = constant('tiles', () => packByteTiles(tiles, rows, columns, values.level));
+    builder.emit('sparseI8', { ...integer, weights, index });
+    return;
+  }
   if (kernel.op === 'linearI8') {
     builder.emit('linearI8', { ...integer, weights: constant('quads', () => packQuads(rows, columns, values.level)) });
     return;
   }
-  builder.emit('linearI4', {
-    ...integer,
-    weights: constant('nibbles', () => packNibbles(rows, columns, values.index, 0)),
-    tables: constant('tables', () => values.tables(strips)),
-  });
+  const tables = constant('tables', () => values.tables(strips));
+  if (tiles) {
+    const weights = constant('tiles', () => packNibbleTiles(tiles, rows, columns, values.index));
+    builder.emit('sparseI4', { ...integer, weights, index, tables });
+    return;
+  }
+  const weights = constant('nibbles', () => packNibbles(rows, columns, values.index, 0));
+  builder.emit('linearI4', { ...integer, weights, tables });
 }
 
-/** How a segment's encoding reads, element by element, in the terms of the kernels; rows count within the segment. */
-interface Codes {
-  /** Decoded value. */
-  readonly real: Reader;
-  /** Signed whole level: affine code or table level. */
-  readonly level: Reader;
-  /** Table index. */
-  readonly index: Reader;
-  /** Per row of the encoding. */
-  readonly scale: (row: number) => number;
-  readonly offset?: ((row: number) => number) | undefined;
-  readonly tables: (strips: number) => Int8Array;
+/**
+ * The largest shares of tiles with which sparse products are the faster ones. Measured by bench/sparse-kernels.mjs for H = 64 … 1024, 1
+ * and 16 rows a call, on Node 20 and 26: they cost what dense ones cost at 0.62 or more (float32), 0.77 or more (int8) and 0.79 or more
+ * (int4) of the tiles, with both builds. So one program serves both; and for float32 it must, because a sparse product differs where
+ * x is not finite.
+ */
+const sparseUpTo = { linearF32: 0.6, linearI8: 0.75, linearI4: 0.75 } as const;
+
+/** The tiles to work on where leaving out the others pays. */
+function tilesThatPay(op: Kernel['op'], rows: number, columns: number, values: Codes): Tiles | undefined {
+  if (op === 'linearCodes') return undefined;
+  return findTiles(rows, columns, op === 'linearF32' ? values.real : values.level, sparseUpTo[op]);
 }
 
-function codesOf(encoding: SimpleEncoding, { from }: Segment, columns: number, weight: Weight): Codes {
-  const none = (): never => fail('MODEL_INVALID', 'a float weight has no codes');
-  if (encoding.kind === 'dense') {
-    const real: Reader = (row, k) => encoding.values[(from + row) * columns + k]!;
-    return { real, level: none, index: none, scale: none, tables: none };
+/** How many weights of a matrix its products multiply: those of the tiles worked on, or all where all are. */
+export function executedWeights(whole: Weight, gateRows: number, place: string): number {
+  const weight = withoutDiagonal(whole);
+  const columns = sizeOf(weight.shape.slice(1));
+  let sum = weight === whole ? 0 : diagonalLength(whole) * (whole.shape[0]! / gateRows);
+  for (const segment of segments(weight, gateRows, 0, weight.shape[0]!, place)) {
+    const { rows, encoding } = segment;
+    const { op } = chooseKernel(encoding, weight, gateRows, place);
+    const tiles = tilesThatPay(op, rows, columns, codesOf(encoding, segment, columns, weight));
+    if (tiles) eachWeight(tiles, rows, columns, () => sum++);
+    else sum += rows * columns;
   }
-  const { codes, scales, rowsPerGroup } = encoding;
-  const scale = (row: number) => scales[Math.floor(row / rowsPerGroup)]!;
-  const code: Reader = (row, k) => codes[(from + row) * columns + k]!;
-  if (encoding.kind === 'affine') {
-    const { offsets, bits } = encoding;
-    const half = 1 << (bits - 1);
-    return {
-      real: none,
-      level: code,
-      index: (row, k) => code(row, k) + half,
-      scale,
-      offset: offsets && ((row) => offsets[Math.floor(row / rowsPerGroup)]!),
-      tables: (strips) => {
-        const out = new Int8Array(strips * 16);
-        for (let i = 0; i < out.length; i++) out[i] = (i & 15) < 2 * half ? (i & 15) - half : 0;
-        return out;
-      },
-    };
-  }
-  const { levels, bits, rowsPerTable } = encoding;
-  const table = (row: number) => Math.floor(row / rowsPerTable) << bits;
-  let decoded: Float32Array | undefined;
-  return {
-    real: (row, k) => {
-      decoded ??= decode({ encoding, shape: [codes.length / columns, ...weight.shape.slice(1)] });
-      return decoded[(from + row) * columns + k]!;
-    },
-    level: (row, k) => levels[table(from + row) + code(row, k)]!,
-    index: code,
-    scale,
-    tables: (strips) => {
-      const out = new Int8Array(strips * 16);
-      const lastRow = codes.length / columns - 1;
-      for (let strip = 0; strip < strips; strip++) {
-        const start = table(Math.min(from + strip * 16, lastRow));
-        for (let i = 0; i < 1 << bits; i++) out[strip * 16 + i] = levels[start + i]!;
-      }
-      return out;
-    },
-  };
+  return sum;
 }

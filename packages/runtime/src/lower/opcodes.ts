@@ -1,3 +1,5 @@
+import { productInstructions } from './product-opcodes.ts';
+
 /**
  * The instruction set: what a program may do to its memory image. Every engine implements exactly this list; the
  * reference engine (engine/reference) is the readable statement of each instruction, docs/instructions.md the prose.
@@ -51,102 +53,7 @@ export const instructionSet = {
     ['n', 'int'],
     ['value', 'float'],
   ],
-  /**
-   * y = W·x over k in order, float32, no fused multiply-add; then y + bias where bias is given, else add + y where add is.
-   * Weights: per strip of 16 rows, per column, 16 float32; k columns, not padded. Reads k floats of a row of src.
-   */
-  linearF32: [
-    ['rows', 'rows'],
-    ['src', 'ref'],
-    ['dst', 'ref'],
-    ['add', 'ref'],
-    ['weights', 'addr'],
-    ['bias', 'addr'],
-    ['strips', 'int'],
-    ['k', 'int'],
-  ],
-  /**
-   * Weights int8 or int16 (`wide`), operand float32: v = scale·Σ float(q)·x [+ offset·Σ x], both sums in order. Then
-   * bias and add as in linearF32. Weights: per strip, per column, 16 values.
-   */
-  linearCodes: [
-    ['rows', 'rows'],
-    ['src', 'ref'],
-    ['dst', 'ref'],
-    ['add', 'ref'],
-    ['weights', 'addr'],
-    ['bias', 'addr'],
-    ['strips', 'int'],
-    ['k', 'int'],
-    ['scales', 'addr'],
-    ['offsets', 'addr'],
-    ['wide', 'int'],
-  ],
-  /**
-   * Codes each row's first n floats as `digits` (1 or 2) digits of 7 bits. code = nearest(clamp(x·inverse, −zero,
-   * top − zero)) + zero, top = 128^digits − 1, NaN to the lowest. Static: scale and inverse are given. Dynamic (scale 0):
-   * m = max|x| (NaN does not count), inverse = limit/m, scale = m/limit; m < 2^−100: all codes = zero, scale 0. Writes
-   * the code bytes (second digit: high plane first, low plane `plane` bytes later; bytes 0 up to the next multiple of
-   * 16) and, to `meta`, the float32 pair (scale, Σ(code − zero)), the sum taken in int32.
-   */
-  quantize: [
-    ['rows', 'rows'],
-    ['src', 'ref'],
-    ['codes', 'ref'],
-    ['meta', 'ref'],
-    ['n', 'int'],
-    ['digits', 'int'],
-    ['zero', 'int'],
-    ['limit', 'float'],
-    ['scale', 'float'],
-    ['inverse', 'float'],
-    ['plane', 'int'],
-  ],
-  /**
-   * acc = Σ q·code + start (start = −zero·Σq) in int32 per digit (`start` belongs to the high, or only, digit; with two
-   * digits zero = 64·128, so start = −64·Σq); f = float(acc), or float(high)·128 + float(low);
-   * v = f·(scale·sx) [+ float Σ(code − zero) · (offset·sx)]; then bias and add as in linearF32. (scale, offset, bias and
-   * start are per row of W.) Weights int8: per strip of 16 rows, per 4 columns, 4 blocks of [4 rows][4 columns]; k is
-   * not padded, the columns are (weights 0). Reads codes up to the next multiple of 4.
-   */
-  linearI8: [
-    ['rows', 'rows'],
-    ['codes', 'ref'],
-    ['meta', 'ref'],
-    ['dst', 'ref'],
-    ['add', 'ref'],
-    ['weights', 'addr'],
-    ['bias', 'addr'],
-    ['strips', 'int'],
-    ['k', 'int'],
-    ['scales', 'addr'],
-    ['offsets', 'addr'],
-    ['start', 'addr'],
-    ['digits', 'int'],
-    ['plane', 'int'],
-  ],
-  /**
-   * As linearI8 with q looked up: 4-bit indices into the strip's table of 16 int8 (`tables`, 16 bytes per strip). Per
-   * strip, per 4 columns, 32 bytes: byte j of the first half holds block 0's byte j low and block 1's byte j high, the
-   * second half blocks 2 and 3.
-   */
-  linearI4: [
-    ['rows', 'rows'],
-    ['codes', 'ref'],
-    ['meta', 'ref'],
-    ['dst', 'ref'],
-    ['add', 'ref'],
-    ['weights', 'addr'],
-    ['bias', 'addr'],
-    ['strips', 'int'],
-    ['k', 'int'],
-    ['scales', 'addr'],
-    ['offsets', 'addr'],
-    ['start', 'addr'],
-    ['digits', 'int'],
-    ['plane', 'int'],
-    ['tables', 'addr'],
-  ],
+  ...productInstructions,
   /**
    * Rows of a table by id (a float32 holding a whole number). An id outside 0 … vocabulary − 1, or not whole, sets the
    * error word to 1, the word after it to the id (the last such id stays), and gives zeros. Rows of `stride` bytes,

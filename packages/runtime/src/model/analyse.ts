@@ -1,3 +1,4 @@
+import { checkSparse } from '../encodings/index.ts';
 import { fail } from '../errors/index.ts';
 import { OpContext, type ValueType } from './context.ts';
 import { ops } from './ops/index.ts';
@@ -127,9 +128,10 @@ export function portShape({ times }: Pick<Analysis, 'times'>, { time, shape }: V
   return hasTime(times[time]!) ? ['batch', staticLength(times, time) ?? 'time', ...shape] : ['batch', ...shape];
 }
 
-/** Checks every graph of the model; returns it. */
+/** Checks every graph and every sparse weight of the model; returns it. */
 export function validate(model: Model): Model {
   if (Object.keys(model.graphs).length === 0) fail('MODEL_INVALID', 'the model has no graph');
   for (const name of Object.keys(model.graphs)) analyse(model, name);
+  for (const [name, weight] of Object.entries(model.weights)) checkSparse(weight, name);
   return model;
 }

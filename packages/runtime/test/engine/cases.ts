@@ -139,6 +139,23 @@ function integerProduct(c: Case): Operands & { strips: number; k: number } {
   };
 }
 
+/** Which tiles each strip of 8 rows has: none, some or all of them; pairs in any order. */
+function tileList(c: Case, strips: number, k: number): { tiles: number; index: number } {
+  const quads = roundUp(k, 4) / 4;
+  const lists = Array.from({ length: 2 * strips }, (_, strip) => {
+    const density = c.pick([0, 0.1, 0.5, 0.5, 1]);
+    return { strip, tiles: Array.from({ length: quads }, (__, quad) => quad).filter(() => c.chance(density)) };
+  });
+  const index: number[] = [];
+  while (lists.length > 0) {
+    const pair = [0, 1].map(() => lists.splice(c.whole(0, lists.length - 1), 1)[0]!);
+    pair.sort((a, b) => a.tiles.length - b.tiles.length);
+    index.push(...pair.map(({ strip }) => strip), ...pair.map(({ tiles }) => tiles.length));
+    index.push(...pair.flatMap(({ tiles }) => tiles));
+  }
+  return { tiles: index.length - 4 * strips, index: c.image.constant(Uint16Array.from(index)) };
+}
+
 function windows(c: Case): { size: number; dilation: number; stride: number } {
   return { size: c.whole(1, 4), dilation: c.whole(1, 3), stride: c.whole(1, 3) };
 }
@@ -225,6 +242,23 @@ export const cases: Readonly<Record<Exclude<Opcode, 'end' | 'scan'>, (c: Case) =
     const weights = bytes(c, common.strips * roundUp(common.k, 4) * 8, -128, 127);
     const tables = c.image.constant(bytes(c, common.strips * 16, -128, 127));
     return { ...common, weights: c.image.constant(weights), tables };
+  },
+  sparseF32(c) {
+    const common = product(c);
+    const { tiles, index } = tileList(c, common.strips, common.k);
+    const weights = c.constant(32 * tiles);
+    return { ...common, src: c.source(common.k, { value: () => c.number(c.chance(0.02)) }), weights, index };
+  },
+  sparseI8(c) {
+    const { k, ...common } = integerProduct(c);
+    const { tiles, index } = tileList(c, common.strips, k);
+    return { ...common, weights: c.image.constant(bytes(c, 32 * tiles, -128, 127)), index };
+  },
+  sparseI4(c) {
+    const { k, ...common } = integerProduct(c);
+    const { tiles, index } = tileList(c, common.strips, k);
+    const weights = c.image.constant(bytes(c, 16 * tiles, -128, 127));
+    return { ...common, weights, index, tables: c.image.constant(bytes(c, common.strips * 16, -128, 127)) };
   },
   embed(c) {
     const n = c.width();

@@ -110,7 +110,8 @@ describe('functions over all magnitudes', () => {
 
 // The tiles of the products: every count of rows up to two tiles, with weights that fill them.
 describe('rows of a product do not depend on their neighbours', () => {
-  it.each(['linearF32', 'linearCodes', 'linearI8', 'linearI4'] as const)('%s', (op) => {
+  const products = ['linearF32', 'linearCodes', 'linearI8', 'linearI4', 'sparseF32', 'sparseI8', 'sparseI4'] as const;
+  it.each(products)('%s', (op) => {
     for (let rows = 1; rows <= 9; rows++) {
       const random = randomSource(rows);
       const image = new Image(random, rows);

@@ -13,11 +13,15 @@ const bits = (tensor: Tensor | Float32Array) => {
 const cases = [
   ...Object.keys(cellChoices).flatMap((cell) => ['f32', 'int8', 'int4'].map((coding) => ({ cell, coding }))),
   ...Object.keys(codings).flatMap((coding) => ['lstm', 'gruBefore'].map((cell) => ({ cell, coding }))),
-];
+  // Several strips, of which some are cut, and several tiles of columns.
+  ...Object.keys(codings)
+    .filter((coding) => /^(sparse|scattered|silent)/.test(coding))
+    .map((coding) => ({ cell: 'lstmPeephole', coding, units: 37 })),
+] as { cell: string; coding: string; units?: number }[];
 
-describe.each(cases)('$cell $coding', ({ cell, coding }) => {
+describe.each(cases)('$cell $coding', ({ cell, coding, units = 9 }) => {
   const features = 5;
-  const model = smallModel(cell.length * 31 + coding.length, cellChoices[cell]!, { features, coding });
+  const model = smallModel(cell.length * 31 + coding.length, cellChoices[cell]!, { features, units, coding });
   const random = randomSource(7);
   const steps = 11;
   const x = randomValues(random, steps * features, 2);

@@ -15,6 +15,7 @@ import {
   type Weight,
 } from '@gatefold/runtime';
 import { randomSource, randomValues } from './random.ts';
+import { type Pruning, prune } from './sparse.ts';
 
 /** Ways a test weight may be coded: any encoding with any operand it allows. */
 export const codings: Readonly<Record<string, (w: Weight, random: () => number, rowsPerGate: number) => Weight>> = {
@@ -29,11 +30,38 @@ export const codings: Readonly<Record<string, (w: Weight, random: () => number, 
   int3Offset: (w, random) => affine(w, random, 3, { kind: 'u14', zero: 8192, scale: 'dynamic' }, true),
   int1: (w, random) => affine(w, random, 1, { kind: 'u7', zero: 64, scale: 'dynamic' }, true),
   int12: (w, random) => affine(w, random, 12, { kind: 'f32' }, true),
+  int12Symmetric: (w, random) => affine(w, random, 12, { kind: 'f32' }),
   log4: (w, random, rows) => levels(w, random, 4, { kind: 'u7', zero: 64, scale: 'dynamic' }, rows),
   codebook2Float: (w, random, rows) => levels(w, random, 2, { kind: 'f32' }, rows),
   codebook6: (w, random, rows) => levels(w, random, 6, { kind: 'f32' }, rows),
   mixed: (w, random, rows) => mixed(w, random, rows),
+  sparseF32: pruned('f32', { block: [8, 4], density: 0.4 }),
+  sparseF16: pruned('f16', { block: [3, 5], density: 0.2 }),
+  scatteredF32: pruned('f32', { block: [1, 1], density: 0.05 }),
+  silentF32: pruned('f32', { block: [8, 4], density: 0.3, silent: true }),
+  emptyF32: pruned('f32', { block: [1, 1], density: 0 }),
+  sparseInt8: pruned('int8', { block: [8, 4], density: 0.4 }),
+  scatteredInt8: pruned('int8', { block: [1, 1], density: 0.05 }),
+  silentInt8Offset: pruned('int8Offset', { block: [8, 4], density: 0.3, silent: true }),
+  emptyInt8: pruned('int8', { block: [8, 4], density: 0 }),
+  sparseInt8Wide: pruned('int8Wide', { block: [8, 4], density: 0.4 }),
+  sparseInt4: pruned('int4', { block: [4, 4], density: 0.3 }),
+  sparseInt12: pruned('int12Symmetric', { block: [2, 4], density: 0.5 }),
+  sparseLog4: pruned('log4', { block: [8, 4], density: 0.3 }),
+  sparseCodebook6: pruned('codebook6', { block: [16, 3], density: 0.4 }),
+  sparseMixed: pruned('mixed', { block: [8, 4], density: 0.4 }),
+  sparseDiagonalF32: pruned('f32', { block: [8, 4], density: 0.2, diagonal: true }),
+  sparseDiagonalInt8: pruned('int8', { block: [8, 4], density: 0.2, diagonal: true }),
+  sparseDiagonalInt4: pruned('int4', { block: [8, 4], density: 0.2, diagonal: true }),
+  sparseDiagonalLog4: pruned('log4', { block: [8, 4], density: 0.2, diagonal: true }),
+  sparseDiagonalCodebook6: pruned('codebook6', { block: [8, 4], density: 0.2, diagonal: true }),
+  sparseDiagonalMixed: pruned('mixed', { block: [8, 4], density: 0.2, diagonal: true }),
+  wholeInt8: pruned('int8', { block: [8, 4], density: 1 }),
 };
+
+function pruned(coding: string, pruning: Pruning): (w: Weight, random: () => number, rowsPerGate: number) => Weight {
+  return (w, random, rows) => prune(codings[coding]!(w, random, rows), random, rows, pruning);
+}
 
 function affine(w: Weight, random: () => number, bits: number, input: OperandCoding, offset = false): Weight {
   const rows = w.shape[0]!;

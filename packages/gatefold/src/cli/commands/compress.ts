@@ -1,17 +1,22 @@
 import { resolve } from 'node:path';
-import { fail, writeGatefold } from '@gatefold/runtime';
+import { fail, type Model, writeGatefold } from '@gatefold/runtime';
+import type { CalibrationBatches } from '../../compress/index.ts';
+import type { Dataset } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
 import { type LoadedModel, loadWritten } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
+import { trainWorkers } from '../../node/workers.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
 import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../../report/index.ts';
+import { holdOut } from '../../train/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
-import { calibrationFor, dataFor } from '../data-source.ts';
+import { calibrationFor, calibrationFrom, dataFor } from '../data-source.ts';
 import { modelNames } from '../model-names.ts';
 import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-step.ts';
+import { StepCheckpoints } from '../step-checkpoints.ts';
 import { checkTarget, saveModel, writerOf } from './convert.ts';
 
 export interface CompressFlags extends DataFlags {
@@ -24,6 +29,8 @@ export interface CompressFlags extends DataFlags {
   readonly fix?: readonly string[];
   readonly maxDrop?: number;
   readonly maxBytes?: number;
+  readonly threads?: number;
+  readonly resume?: boolean;
 }
 
 interface StepReport {
@@ -38,7 +45,12 @@ interface StepReport {
 }
 
 /** Runs a recipe on a model file: compress, write, read back, measure what was written. */
-async function compressWith(context: Context, path: string, recipe: Recipe, flags: CompressFlags): Promise<void> {
+export async function compressWith(
+  context: Context,
+  path: string,
+  recipe: Recipe,
+  flags: CompressFlags,
+): Promise<void> {
   checkTarget(context, flags.output);
   if (flags.html) {
     checkOutput(flags.html, context.force);
@@ -47,7 +59,7 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
     }
   }
   const before = await openModel(context, path, flags);
-  const dataset = await dataFor(flags, before.model);
+  const { dataset, training, calibration } = await sourcesFor(context, flags, before.model, recipe);
   if (flags.maxDrop !== undefined && (!dataset?.targets || dataset.task === 'custom')) {
     fail('OPTION_INVALID', '--max-drop needs data with targets, and a task that is judged by one metric', {
       place: '--max-drop',
@@ -55,17 +67,18 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
     });
   }
   const steps: StepReport[] = [];
+  const place = `${flags.output}.checkpoint`;
+  const checkpoints = await StepCheckpoints.at(place, flags.resume ?? false, context.force);
   let start = performance.now();
-  const { model } = await runRecipe(
+  const made = runRecipe(
     before.model,
     recipe,
-    {
-      calibration: await calibrationFor(flags, before.model),
-      training: await dataFor(flags, before.model, flags.train),
-      seed: context.seed,
-      signal: context.signal,
+    (index) => ({
+      ...{ calibration, training },
+      ...{ seed: context.seed, workers: trainWorkers(flags.threads ?? 1) },
+      ...{ signal: context.signal, checkpoints: checkpoints.of(index) },
       onProgress: (done, total, what) => context.progress.update(done, total, `compressing ${what}`),
-    },
+    }),
     async ({ pass, changes, warnings, model: made }, index) => {
       const seconds = (performance.now() - start) / 1000;
       const between = dataset && index < recipe.steps.length - 1;
@@ -75,9 +88,15 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
       start = performance.now();
     },
   );
+  const { model } = await made.catch((error) => {
+    context.progress.done();
+    if (checkpoints.saved) context.note(`${place} is kept: the same command with --resume goes on from it`);
+    throw error;
+  });
   context.progress.done();
   for (const warning of new Set(steps.flatMap((step) => step.warnings))) context.note(`note: ${warning}`);
   await saveModel(context, flags.output, model, { source: before.source });
+  await checkpoints.remove();
   // What is measured is what was written.
   const after = await loadWritten(flags.output, model);
   const [name, madeName] = modelNames([path, flags.output]);
@@ -115,6 +134,52 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
     report.candidates.map((candidate) => candidate.evaluation?.metrics),
     dataset?.task,
   );
+}
+
+/** Share of --data that is measured on where the rest must be learnt from. */
+const measuredShare = 0.2;
+
+/**
+ * What the recipe is measured on, learns from and calibrates with. Steps that need something nobody gave learn from a part of
+ * --data, and the rest measures them.
+ */
+async function sourcesFor(
+  context: Context,
+  flags: CompressFlags,
+  model: Model,
+  recipe: Recipe,
+): Promise<{ dataset?: Dataset; training?: Dataset; calibration?: (() => CalibrationBatches) | undefined }> {
+  const needs = recipe.steps.map(needsOf);
+  const calibrated = await calibrationFor(flags, model);
+  const given = await dataFor(flags, model);
+  const learnt = await dataFor(flags, model, flags.train);
+  const learns = needs.some((need) => need.training);
+  const looks = needs.some((need) => need.calibration) && !calibrated;
+  if (learnt || !given || !(learns || looks) || (given.task === 'custom' && learns)) {
+    return {
+      ...(given ? { dataset: given } : {}),
+      ...(learnt ? { training: learnt } : {}),
+      calibration: calibrated ?? (looks && learnt ? calibrationFrom(learnt) : undefined),
+    };
+  }
+  const { train: training, valid: dataset } = holdOut(given, measuredShare, context.seed);
+  context.note(
+    `no ${learns ? '--train' : '--calibrate'}: measured on ${measuredShare * 100} % of ${given.name}, the rest is ${learns ? 'learnt from' : 'for calibration'}`,
+  );
+  return {
+    dataset,
+    ...(learns ? { training } : {}),
+    calibration: calibrated ?? (looks ? calibrationFrom(training) : undefined),
+  };
+}
+
+function needsOf(step: Recipe['steps'][number]): { training: boolean; calibration: boolean } {
+  if (step.pass === 'finetune') return { training: true, calibration: false };
+  const { criterion = '', scope = '' } = step.pass === 'prune' ? step : {};
+  return {
+    training: step.train !== undefined || scope === 'measured' || ['gradient', 'taylor', 'fisher'].includes(criterion),
+    calibration: ['wanda', 'obs'].includes(criterion),
+  };
 }
 
 function changesText(steps: readonly StepReport[]): string {

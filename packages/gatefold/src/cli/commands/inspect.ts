@@ -7,14 +7,15 @@ import {
   frontEndOptions,
   graphOf,
   type Model,
+  type Node,
   portShape,
   storedBytes,
 } from '@gatefold/runtime';
-import { encodingName } from '../../evaluate/index.ts';
+import { encodingName, macsOf } from '../../evaluate/index.ts';
 import { architectureTemplate } from '../../formats/index.ts';
 import { readBytes } from '../../node/files.ts';
 import type { LoadedModel } from '../../node/load.ts';
-import { alignedTable, showBytes, showNumber } from '../../report/format.ts';
+import { alignedTable, showBytes, showMacs, showNumber } from '../../report/format.ts';
 import type { Context } from '../context.ts';
 import { assumptionsOf, openModel } from '../open.ts';
 
@@ -40,6 +41,10 @@ function describeModel({ model, format, bytes }: LoadedModel) {
 function describeGraph(model: Model, name: string) {
   const { graph } = graphOf(model, name);
   const analysis = analyse(model, name);
+  const macsAt = (node: Node) => {
+    const { executed, dense } = macsOf(model, node, analysis);
+    return { macsPerStep: executed, denseMacsPerStep: dense };
+  };
   const nodes = graph.nodes.map((node) => ({
     name: node.name,
     op: node.op,
@@ -62,11 +67,12 @@ function describeGraph(model: Model, name: string) {
         bytes: storedBytes(weight),
       };
     }),
-    macsPerStep: analysis.nodes.get(node.name)!.macsPerRow,
+    ...macsAt(node),
   }));
   return {
     graph: name,
     macsPerStep: nodes.reduce((sum, node) => sum + node.macsPerStep, 0),
+    denseMacsPerStep: nodes.reduce((sum, node) => sum + node.denseMacsPerStep, 0),
     streams: analysis.wholeReasons.length === 0,
     wholeReasons: analysis.wholeReasons,
     inputs: graph.inputs,
@@ -122,7 +128,7 @@ function describeText(about: ReturnType<typeof describeModel>): string {
       node.weights.reduce((sum, weight) => sum + weight.bytes, 0),
       showBytes,
     ),
-    cells(node.macsPerStep, showNumber),
+    cells(node.denseMacsPerStep, () => showMacs(node)),
   ]);
   const right = ['parameters', 'not zero', 'bytes', 'MACs/step'];
   return [
@@ -134,7 +140,7 @@ function describeText(about: ReturnType<typeof describeModel>): string {
     '',
     alignedTable(['node', 'op', 'output', 'matrices', ...right], rows, right),
     '',
-    `${showNumber(about.parameters)} parameters, ${showNumber(about.nonZero)} not zero, ${showNumber(about.macsPerStep)} multiply-accumulates per step`,
+    `${showNumber(about.parameters)} parameters, ${showNumber(about.nonZero)} not zero, ${showMacs(about)} multiply-accumulates per step`,
   ].join('\n');
 }
 

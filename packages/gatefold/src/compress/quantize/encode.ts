@@ -1,5 +1,14 @@
-import { decode, type Encoding, partsOf, roundTo, type SimpleEncoding, type Weight } from '@gatefold/runtime';
-import { compensate, type Moments } from './compensate.ts';
+import {
+  decode,
+  type Encoding,
+  keptWeights,
+  partsOf,
+  roundTo,
+  type SimpleEncoding,
+  type Weight,
+} from '@gatefold/runtime';
+import type { Moments } from '../moments.ts';
+import { compensate } from './compensate.ts';
 import { type Matrix, rowsPerGroup } from './groups.ts';
 import { encodeLevels } from './levels.ts';
 import { encodeLinear } from './linear.ts';
@@ -18,6 +27,7 @@ export function encodeGates(before: Weight, gates: readonly (Settled | undefined
   const columns = values.length / rows;
   const rowsPerGate = rows / gates.length;
   const own = partsOf(before.encoding, rows);
+  const removed = keptWeights(before);
   const parts: { rows: number; encoding: SimpleEncoding }[] = [];
   for (let from = 0; from < gates.length; ) {
     let to = from + 1;
@@ -26,10 +36,12 @@ export function encodeGates(before: Weight, gates: readonly (Settled | undefined
     const taken = values.slice(span.from * columns, (span.from + span.rows) * columns);
     const options = gates[from];
     const kept = own.find((part) => part.from === span.from && part.rows === span.rows)?.encoding;
-    const made = options && encodeMatrix({ values: taken, rows: span.rows, columns, rowsPerGate }, options);
+    const stays = removed?.subarray(span.from * columns, (span.from + span.rows) * columns);
+    const matrix = { values: taken, rows: span.rows, columns, rowsPerGate, needsZero: stays !== undefined };
+    const made = options && encodeMatrix(matrix, options);
     const encoding = made
       ? moments && compensates(options!)
-        ? compensate(made, taken, columns, moments)
+        ? compensate(made, taken, columns, moments, stays)
         : made
       : (kept ?? { kind: 'dense', type: 'f32', values: taken });
     parts.push({ rows: span.rows, encoding });

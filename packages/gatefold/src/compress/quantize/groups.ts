@@ -6,6 +6,8 @@ export interface Matrix {
   readonly rows: number;
   readonly columns: number;
   readonly rowsPerGate: number;
+  /** Whether zero must be among the levels: some weights were removed. */
+  readonly needsZero?: boolean;
 }
 
 /** Rows that share a scale. */

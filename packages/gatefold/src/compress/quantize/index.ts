@@ -1,12 +1,14 @@
 import { decode, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
 import { encodingName } from '../../evaluate/index.ts';
-import { type ActivationSummary, summarizeActivations } from '../activations.ts';
+import { type ActivationSummary, operandValue, summarizeActivations } from '../activations.ts';
 import { matricesOf, type Place } from '../address.ts';
+import { type Moments, prepareMoments } from '../moments.ts';
 import type { PassChange, PassContext, PassResult } from '../pass.ts';
+import { applySparsity } from '../prune/apply.ts';
+import { keepZeros } from '../prune/implied.ts';
 import { correctBias } from './bias.ts';
-import { type Moments, prepareMoments } from './compensate.ts';
 import { compensates, encodeGates } from './encode.ts';
-import { chooseOperand, operandValue } from './operand.ts';
+import { chooseOperand } from './operand.ts';
 import { type QuantizeOptions, type Settled, settle } from './options.ts';
 import { chooseGates } from './select.ts';
 
@@ -17,7 +19,8 @@ export type { QuantizeOptions, Scheme } from './options.ts';
  * Returns a new model that shares what did not change.
  * @throws OPTION_INVALID, TARGET_EMPTY; DATA_INVALID where an option needs calibration data and there are none
  */
-export function quantize(model: Model, options: QuantizeOptions, context: PassContext = {}): PassResult {
+export function quantize(given: Model, options: QuantizeOptions, context: PassContext = {}): PassResult {
+  const model = keepZeros(given);
   const settled = settle(options);
   const chosen = chooseGates(matricesOf(model), options);
   if (chosen.length === 0) fail('TARGET_EMPTY', 'the model has no matrices to quantize');
@@ -39,11 +42,12 @@ export function quantize(model: Model, options: QuantizeOptions, context: PassCo
     const summary = value === undefined ? undefined : seen.get(value);
     const moments = momentsFor(summary, before);
     const encoding = encodeGates(before, gates, moments);
-    const after: Weight = {
+    const coded: Weight = {
       shape: before.shape,
       encoding,
       input: chooseOperand(model, place, encoding, gates, summary),
     };
+    const after = before.sparsity ? applySparsity(coded, before.sparsity, `${place.node.name}/${place.role}`) : coded;
     weights[place.weight] = after;
     changes.push(changeOf(place, before, after));
     if (settled.biasCorrection && summary) {

@@ -39,7 +39,10 @@ export function encodeLevels(matrix: Matrix, options: LevelsOptions): LevelsEnco
       scaled[i] = scale === 0 ? 0 : matrix.values[from + i]! / scale;
       weights[i] = scale * scale;
     }
-    const ideal = chooseLevels(scheme, rounding, bits, unit, scaled, weights);
+    const ideal =
+      scheme === 'codebook' && matrix.needsZero
+        ? codebookWithZero(scaled, weights, 2 ** bits)
+        : chooseLevels(scheme, rounding, bits, unit, scaled, weights);
     const table = ideal.map((level) =>
       bits <= 4 ? Math.max(-127, Math.min(127, Math.round(level))) : Math.fround(level),
     );
@@ -62,4 +65,12 @@ function chooseLevels(
   if (scheme === 'pow2') return powerLevels(bits, unit);
   if (scheme === 'codebook') return fitCodebook(scaled, weights, 2 ** bits);
   return rounding === 'floor' ? floorLogLevels(scaled, bits) : nearestLogLevels(scaled, weights, bits, unit);
+}
+
+/** One level is zero, for what was removed; the others are fitted to the rest. */
+function codebookWithZero(scaled: Float64Array, weights: Float64Array, count: number): number[] {
+  const rest = Array.from(scaled.keys()).filter((i) => scaled[i] !== 0);
+  if (rest.length === 0) return Array.from({ length: count }, () => 0);
+  const pick = (from: Float64Array) => Float64Array.from(rest, (i) => from[i]!);
+  return [...fitCodebook(pick(scaled), pick(weights), count - 1), 0].sort((a, b) => a - b);
 }

@@ -13,13 +13,6 @@ import type { ActivationSummary } from '../activations.ts';
 import type { Place } from '../address.ts';
 import type { Settled } from './options.ts';
 
-/** The value a matrix is multiplied with: a node's input, or its state. */
-export function operandValue({ node, role }: Place): string | undefined {
-  if (role === 'U') return node.outputs.y;
-  if (role === 'R' || role === 'table') return undefined;
-  return node.inputs.x;
-}
-
 /**
  * Whether the matrix multiplies a state that stays within ±1: made by bounded functions, and not started from values
  * that somebody else chose.

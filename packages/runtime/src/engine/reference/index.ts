@@ -5,9 +5,16 @@ import * as elementwise from './elementwise.ts';
 import { Frame } from './frame.ts';
 import * as linear from './linear.ts';
 import * as sequence from './sequence.ts';
+import * as sparse from './sparse.ts';
 
 const meaning: Readonly<Record<Exclude<Opcode, 'end' | 'scan'>, (frame: Frame) => void>> = {
-  ...linear,
+  linearF32: linear.linearF32,
+  linearCodes: linear.linearCodes,
+  quantize: linear.quantize,
+  linearI8: linear.linearI8,
+  linearI4: linear.linearI4,
+  embed: linear.embed,
+  ...sparse,
   ...elementwise,
   ...sequence,
 };

@@ -3,7 +3,7 @@ import type { Frame } from './frame.ts';
 const f32 = Math.fround;
 
 /** Writes v + bias, add + v or v for output i of a row. */
-function finish(f: Frame, r: number, i: number, v: number): void {
+export function finish(f: Frame, r: number, i: number, v: number): void {
   const dst = f.ref('dst');
   const add = f.ref('add');
   const bias = f.int('bias');
@@ -95,32 +95,35 @@ export function quantize(f: Frame): void {
   }
 }
 
-/** linearI8 and linearI4: `weight` reads q of output i, column j. */
-function linearInteger(f: Frame, weight: (i: number, j: number) => number): void {
+/** The integer products: `sum` gives Σ q·code of output i over the codes from byte `codesAt` on. */
+export function integerProduct(f: Frame, sum: (i: number, codesAt: number) => number): void {
   const codes = f.ref('codes');
   const meta = f.ref('meta');
-  const k = f.int('k');
   const digits = f.int('digits');
   const plane = f.int('plane');
   const offsets = f.int('offsets');
   for (let r = 0; r < f.rows; r++) {
     const x = (codes.at + r * codes.stride) * 4;
     const sx = f.f32[meta.at + r * meta.stride]!;
-    const sum = f.f32[meta.at + r * meta.stride + 1]!;
+    const codeSum = f.f32[meta.at + r * meta.stride + 1]!;
     for (let i = 0; i < f.int('strips') * 16; i++) {
-      let high = f.i32[(f.int('start') >> 2) + i]!;
-      let low = 0;
-      for (let j = 0; j < k; j++) {
-        const q = weight(i, j);
-        high += q * f.u8[x + j]!;
-        if (digits === 2) low += q * f.u8[x + plane + j]!;
-      }
-      const acc = digits === 2 ? f32(f32(f32(high) * 128) + f32(low)) : f32(high);
+      const high = f32(f.i32[(f.int('start') >> 2) + i]! + sum(i, x));
+      const acc = digits === 2 ? f32(f32(high * 128) + f32(sum(i, x + plane))) : high;
       let v = f32(acc * f32(f.f32[(f.int('scales') >> 2) + i]! * sx));
-      if (offsets) v = f32(v + f32(sum * f32(f.f32[(offsets >> 2) + i]! * sx)));
+      if (offsets) v = f32(v + f32(codeSum * f32(f.f32[(offsets >> 2) + i]! * sx)));
       finish(f, r, i, v);
     }
   }
+}
+
+/** linearI8 and linearI4: `weight` reads q of output i, column j. */
+function linearInteger(f: Frame, weight: (i: number, j: number) => number): void {
+  const k = f.int('k');
+  integerProduct(f, (i, codesAt) => {
+    let sum = 0;
+    for (let j = 0; j < k; j++) sum += weight(i, j) * f.u8[codesAt + j]!;
+    return sum;
+  });
 }
 
 export function linearI8(f: Frame): void {

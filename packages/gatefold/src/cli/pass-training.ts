@@ -1,0 +1,32 @@
+import type { Command } from 'commander';
+import { numberOption, wholeNumber } from './numbers.ts';
+
+/** Options of passes that can train; `label` stands before their descriptions. */
+export function addPassTraining(command: Command, label: string): Command {
+  return command
+    .option('--epochs <n>', `${label}passes over the data of --train (default 3)`, wholeNumber('--epochs', { from: 1 }))
+    .option(
+      '--batch <n>',
+      `${label}examples per step; streams of a text (default 32)`,
+      wholeNumber('--batch', { from: 1 }),
+    )
+    .option(
+      '--bptt <steps>',
+      `${label}steps of a text to differentiate through (default 64)`,
+      wholeNumber('--bptt', { from: 1 }),
+    )
+    .option('--rate <x>', `${label}learning rate (default 0.001)`, numberOption('--rate', { above: 0 }))
+    .option(
+      '--distill <share>',
+      `${label}share of the loss that is the model's before the pass`,
+      numberOption('--distill', { from: 0, to: 1 }),
+    );
+}
+
+export const passTrainingOptions = ['epochs', 'batch', 'bptt', 'rate', 'distill'] as const;
+
+/** Those that were given. */
+export function passTraining(options: Record<string, unknown>): Record<string, unknown> {
+  const given = passTrainingOptions.filter((name) => options[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [name, options[name]]));
+}

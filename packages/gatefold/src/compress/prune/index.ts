@@ -1,0 +1,114 @@
+import type { Model, Weight } from '@gatefold/runtime';
+import { changesBetween, codesOf } from '../finetune.ts';
+import type { PassContext, PassResult } from '../pass.ts';
+import { type TrainSettings, trainForPass } from '../train-settings.ts';
+import { allocate } from './allocate.ts';
+import { pruneAtOnce, withSparsity } from './at-once.ts';
+import { Pruner } from './companion.ts';
+import { type PruneOptions, refuse, type Settled, settle } from './options.ts';
+import { Mover } from './rigl.ts';
+import { type Schedule, settleSchedule } from './schedule.ts';
+import { operandPower } from './scores.ts';
+import { type Chosen, chooseMatrices } from './select.ts';
+
+export { keepZeros } from './implied.ts';
+export type { Criterion, PruneOptions, ScheduleOptions } from './options.ts';
+export { type Sensitivity, scanSensitivity } from './scan.ts';
+
+/**
+ * Removes weights: at once, or, with `training`, step by step while the rest learns to do without them. What was removed is said in
+ * the weights' `sparsity`: it stays removed in later training, takes no room in the file, and costs no time where whole blocks
+ * of 8×4 are gone.
+ * @throws OPTION_INVALID, TARGET_EMPTY, DATA_INVALID; what training throws
+ */
+export async function prune(
+  model: Model,
+  options: PruneOptions,
+  training: TrainSettings | undefined,
+  context: PassContext,
+): Promise<PassResult> {
+  const settled = settle(options, training !== undefined);
+  const schedule = settleSchedule(options.schedule ?? (settled.amount.kind === 'sparsity' ? {} : { shape: 'once' }));
+  if (!training && options.schedule) refuse('schedule', 'a schedule only where the pass trains', 'no training');
+  const { chosen: all, left } = chooseMatrices(model, settled);
+  const warnings = warningsFor(settled, left);
+  const grows = training && schedule.shape !== 'once' && schedule.shape !== 'rigl';
+  if (grows && settled.criterion === 'obs') {
+    refuse('schedule', 'once with criterion obs, which repairs what it removes at one time', String(schedule.shape));
+  }
+  const chosen =
+    settled.scope === 'measured' && settled.amount.kind === 'sparsity'
+      ? await allocate(model, all, settled, settled.amount.share, context)
+      : all;
+  const made = !training
+    ? pruneAtOnce(model, chosen, settled, context).model
+    : grows
+      ? await pruneInTraining(model, chosen, settled, schedule, training, context)
+      : await trainPruned(model, chosen, settled, schedule, training, context);
+  return { model: made, changes: changesBetween(model, made), warnings };
+}
+
+async function trainPruned(
+  model: Model,
+  chosen: readonly Chosen[],
+  settled: Settled,
+  schedule: Schedule,
+  training: TrainSettings,
+  context: PassContext,
+): Promise<Model> {
+  const { model: pruned, sparsities } = pruneAtOnce(model, chosen, settled, context);
+  if (schedule.shape !== 'rigl') {
+    return (await trainForPass(pruned, training, context, { ...codesOf(pruned), teacher: model })).model;
+  }
+  if (settled.amount.kind === 'pattern') refuse('schedule', 'another one: rigl moves blocks, not patterns', 'rigl');
+  const mover = new Mover(chosen, settled, schedule, sparsities);
+  const free = withoutSparsity(pruned, chosen);
+  const { model: trained } = await trainForPass(free, training, context, {
+    ...codesOf(free),
+    ...{ teacher: model, companion: mover, bestFrom: firstEpoch(schedule, training) },
+  });
+  return withSparsity(trained, chosen, mover.sparsities);
+}
+
+async function pruneInTraining(
+  model: Model,
+  chosen: readonly Chosen[],
+  settled: Settled,
+  schedule: Schedule,
+  training: TrainSettings,
+  context: PassContext,
+): Promise<Model> {
+  const { seed = 1 } = context;
+  const powers = settled.criterion === 'wanda' ? operandPower(model, chosen, 'wanda', context) : undefined;
+  const pruner = new Pruner({ chosen, settled, schedule, seed, ...(powers ? { powers } : {}) });
+  const free = withoutSparsity(model, chosen);
+  const { model: trained } = await trainForPass(free, training, context, {
+    ...codesOf(free),
+    ...{ teacher: model, companion: pruner, bestFrom: firstEpoch(schedule, training) },
+  });
+  return withSparsity(trained, chosen, pruner.sparsities);
+}
+
+/** What was removed before may be chosen again. */
+function withoutSparsity(model: Model, chosen: readonly Chosen[]): Model {
+  const weights: Record<string, Weight> = { ...model.weights };
+  for (const { place } of chosen) {
+    const { sparsity: _, ...rest } = weights[place.weight]!;
+    weights[place.weight] = rest;
+  }
+  return { ...model, weights };
+}
+
+/** The first epoch (from 0) at whose end everything is removed that shall be. */
+function firstEpoch({ end }: Schedule, { epochs = 3 }: TrainSettings): number {
+  return Math.max(0, Math.ceil(end * epochs - 1e-9) - 1);
+}
+
+function warningsFor({ block, amount }: Settled, left: readonly string[]): string[] {
+  const out: string[] = [];
+  if (left.length > 0) out.push(`left alone: ${left.join(', ')}; --target names what shall be pruned`);
+  if (amount.kind === 'pattern' || block[0] % 8 !== 0 || block[1] % 4 !== 0) {
+    out.push('the file shrinks; the kernels skip whole blocks of 8×4, so the step hardly becomes faster: see --block');
+  }
+  return out;
+}
