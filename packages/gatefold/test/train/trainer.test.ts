@@ -30,7 +30,6 @@ function ragged(count: number, seed: number): Dataset {
   };
 }
 
-
 const everything: Omit<TrainOptions, 'epochs'> = {
   ...{ batch: 16, window: 12, seed: 4, dropout: 0.2, recurrentDropout: 0.1, averageFrom: 1 },
   schedule: { name: 'cosine', warmup: 3 },
