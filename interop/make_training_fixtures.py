@@ -60,25 +60,32 @@ def collect(rnn, dense, embedding=None):
     return {name: np.array(value) for name, value in arrays.items()}
 
 
-def classifier(name, rnn, width, optimizer, clip=0.0):
+def classifier(name, rnn, width, optimizer, clip=0.0, norm=False):
     """Class of a sequence, from the last step; one batch."""
     freeze_second_bias(rnn)
     dense = nn.Linear(width, 3)
+    batch_norm = nn.BatchNorm1d(width) if norm else nn.Identity()
     x = torch.randn(8, 7, 5)
     y = torch.randint(0, 3, (8,))
     arrays = collect(rnn, dense)
-    parameters = [p for p in [*rnn.parameters(), *dense.parameters()] if p.requires_grad]
+    if norm:
+        # Statistics begin with mean 0 and variance 1: 1/sqrt(1 + epsilon), and no shift.
+        arrays["w/statistics/scale"] = (np.ones(width) + batch_norm.eps) ** -0.5
+        arrays["w/statistics/shift"] = np.zeros(width)
+        arrays["w/norm/scale"], arrays["w/norm/shift"] = np.ones(width), np.zeros(width)
+    parameters = [p for p in [*rnn.parameters(), *batch_norm.parameters(), *dense.parameters()] if p.requires_grad]
     step = optimizer(parameters)
     losses = []
     for _ in range(STEPS):
-        loss = nn.functional.cross_entropy(dense(rnn(x)[0][:, -1]), y)
+        loss = nn.functional.cross_entropy(dense(batch_norm(rnn(x)[0][:, -1])), y)
         losses.append(loss.item())
         step.zero_grad()
         loss.backward()
         if clip:
             nn.utils.clip_grad_norm_(parameters, clip)
         step.step()
-    save(name, arrays, x=x, y=y, losses=losses)
+    running = {"mean": batch_norm.running_mean, "variance": batch_norm.running_var} if norm else {}
+    save(name, arrays, x=x, y=y, losses=losses, **running)
 
 
 def language(name):
@@ -116,4 +123,5 @@ classifier(
     clip=0.25,
 )
 language("language")
+classifier("batch-norm", nn.GRU(5, 8, batch_first=True), 8, adam, norm=True)
 print("PyTorch", torch.__version__, *sorted(path.name for path in out.iterdir()))

@@ -6,7 +6,19 @@ import { importsIn, importsOf } from '../scripts/lib/imports.mjs';
 
 /** Folders and root files of each src, in the order of docs/architecture.md: imports point to the left only. */
 const order = {
-  runtime: ['errors', 'tensor', 'numerics', 'cells', 'encodings', 'model', 'file', 'lower', 'engine', 'session'],
+  runtime: [
+    'errors',
+    'tensor',
+    'numerics',
+    'cells',
+    'encodings',
+    'model',
+    'front-end',
+    'file',
+    'lower',
+    'engine',
+    'session',
+  ],
   gatefold: [
     ...['data', 'train', 'evaluate', 'compress', 'recipe', 'search', 'explain', 'report', 'formats', 'codegen'],
     ...['node', 'cli'],

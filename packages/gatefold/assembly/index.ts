@@ -1,6 +1,7 @@
 // The training kernels. Addresses and steps are bytes; nothing is allocated here: the memory is laid out by src/train.
 
 export { codeRows, fakeQuantize, fakeQuantizeGradient } from './codes';
+export { ctc } from './ctc';
 export { gruBackward, gruForward, lstmBackward, lstmForward } from './cells';
 export {
   binary,

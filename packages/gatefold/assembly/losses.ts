@@ -4,17 +4,17 @@ import { exp4, log4 } from '../../runtime/assembly/activations';
 // need not be a class.
 
 @inline
-function exp1(x: f32): f32 {
+export function exp1(x: f32): f32 {
   return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
 }
 
 @inline
-function log1(x: f32): f32 {
+export function log1(x: f32): f32 {
   return f32x4.extract_lane(log4(f32x4.splat(x)), 0);
 }
 
 /** p ← softmax(x) of one row; returns log Σ exp(x). */
-function softmaxRow(n: i32, x: usize, p: usize): f32 {
+export function softmaxRow(n: i32, x: usize, p: usize): f32 {
   let top = f32.NEGATIVE_INFINITY;
   for (let i = 0; i < n; i++) top = max(top, load<f32>(x + (<usize>i << 2)));
   const shift = f32x4.splat(top);

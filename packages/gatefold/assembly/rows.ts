@@ -2,17 +2,21 @@ import { copyFloats } from '../../runtime/assembly/rows';
 
 // Rows chosen by number, and normalization of each row.
 
-/** y[r] ← table[ids[r]] */
-export function gather(rows: i32, n: i32, table: usize, ids: usize, y: usize, yRow: usize): void {
+/** y[r] ← table[ids[r]]; an id below zero gives zeros. */
+export function gather(rows: i32, n: i32, table: usize, tableRow: usize, ids: usize, y: usize, yRow: usize): void {
   for (; rows > 0; rows--, ids += 4, y += yRow) {
-    copyFloats(y, table + ((<usize>(<i32>load<f32>(ids)) * <usize>n) << 2), n);
+    const id = <i32>load<f32>(ids);
+    if (id >= 0) copyFloats(y, table + <usize>id * tableRow, n);
+    else for (let i = 0; i < n; i++) store<f32>(y + (<usize>i << 2), 0);
   }
 }
 
-/** table[ids[r]] ← table[ids[r]] + y[r] */
-export function scatterAdd(rows: i32, n: i32, y: usize, yRow: usize, ids: usize, table: usize): void {
+/** table[ids[r]] ← table[ids[r]] + y[r], where the id is not below zero. */
+export function scatterAdd(rows: i32, n: i32, y: usize, yRow: usize, ids: usize, table: usize, tableRow: usize): void {
   for (; rows > 0; rows--, ids += 4, y += yRow) {
-    const row = table + ((<usize>(<i32>load<f32>(ids)) * <usize>n) << 2);
+    const id = <i32>load<f32>(ids);
+    if (id < 0) continue;
+    const row = table + <usize>id * tableRow;
     for (let i = 0; i < n; i++) {
       const at = <usize>i << 2;
       store<f32>(row + at, load<f32>(row + at) + load<f32>(y + at));

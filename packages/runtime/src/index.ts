@@ -5,6 +5,7 @@ export type { Engine, Machine } from './engine/types.ts';
 export { bestEngine, relaxedEngine, simd128Engine } from './engine/wasm/index.ts';
 export { type ErrorCode, type ErrorDetail, fail, GatefoldError, showValue } from './errors/index.ts';
 export * from './file/index.ts';
+export { FrontEnd, type FrontEndOptions, frontEndOptions, parseFrontEnd } from './front-end/index.ts';
 export { executedWeights } from './lower/index.ts';
 export * from './model/index.ts';
 export {

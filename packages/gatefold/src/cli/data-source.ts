@@ -1,24 +1,37 @@
 import { fail, type Model } from '@gatefold/runtime';
 import type { CalibrationBatches } from '../compress/index.ts';
 import { batches, type Dataset, fitToModel, sliceDataset } from '../data/index.ts';
-import { type LoadDataOptions, loadData } from '../node/data.ts';
+import { type KnownModel, type LoadDataOptions, loadData } from '../node/data.ts';
 import type { DataFlags } from './data-options.ts';
 
 /** The data set that the options name, fitted to the model; undefined without --data. */
 export async function dataFor(flags: DataFlags, model: Model, source = flags.data): Promise<Dataset | undefined> {
   refuseIdle(flags);
-  return source === undefined ? undefined : fitToModel(await loadData(source, optionsOf(flags), model), model);
+  return source === undefined ? undefined : fitToModel(await load(flags, source, {}, model), model);
 }
 
-/** Data for a model that is yet to be made; a text's symbols are its own unless `vocabulary` or the options say so. */
-export async function dataForNew(flags: DataFlags, source: string, vocabulary?: readonly string[]): Promise<Dataset> {
+/** Data for a model that is yet to be made: with the symbols, labels and front end of `like`, or their own. */
+export async function dataForNew(flags: DataFlags, source: string, like?: Dataset): Promise<Dataset> {
   refuseIdle(flags);
-  const known = vocabulary && ({ metadata: { vocabulary } } as unknown as Model);
-  return loadData(source, { ...optionsOf(flags), ownVocabulary: true }, known);
+  const { classes, frontEnd } = like ?? {};
+  const known = like && { metadata: { vocabulary: classes, labels: classes, ...(frontEnd ? { frontEnd } : {}) } };
+  return load(flags, source, { ownVocabulary: true }, known);
+}
+
+async function load(flags: DataFlags, source: string, more: LoadDataOptions, model?: KnownModel): Promise<Dataset> {
+  const data = await loadData(source, { ...optionsOf(flags), ...more }, model);
+  if (flags.frontEnd !== undefined && !data.frontEnd) {
+    fail('OPTION_INVALID', 'option "--front-end" is for sounds', { place: '--front-end', found: source });
+  }
+  if (flags.blank === undefined) return data;
+  if (data.task !== 'transcribe') {
+    fail('OPTION_INVALID', 'option "--blank" is for --task transcribe', { place: '--blank', found: data.task });
+  }
+  return { ...data, blank: flags.blank };
 }
 
 function optionsOf(flags: DataFlags): LoadDataOptions {
-  const { task, column, window, vocabulary, limit, split } = flags;
+  const { task, column, window, vocabulary, limit, split, frontEnd } = flags;
   return {
     ...(task ? { task } : {}),
     ...(column ? { target: column } : {}),
@@ -26,6 +39,7 @@ function optionsOf(flags: DataFlags): LoadDataOptions {
     ...(vocabulary ? { vocabulary } : {}),
     ...(limit ? { limit } : {}),
     ...(split ? { split } : {}),
+    ...(frontEnd === undefined ? {} : { frontEnd }),
   };
 }
 

@@ -13,7 +13,8 @@ Exit codes: 0 done, 1 the work failed, 2 wrong usage, 3 unreadable or unsupporte
 (--max-drop, --max-bytes, --assert) was not reached.`;
 const architectureHelp = `
 Layers of --arch, in order:
-  embedding:WIDTH  lstm:UNITS  gru:UNITS  rnn:UNITS  bilstm:UNITS  bigru:UNITS  conv1d:FILTERS:SIZE  layernorm
+  embedding:WIDTH  lstm:UNITS  gru:UNITS  rnn:UNITS  bilstm:UNITS  bigru:UNITS  conv1d:FILTERS:SIZE
+  layernorm  batchnorm
   dense:UNITS[:ACTIVATION]; the last is "dense" alone and takes its width from the data
   gatefold train --arch "embedding:64 lstm:256 dense" --data text.txt -o model.gatefold`;
 const engineNames = ['reference', 'simd128', 'relaxed'];
@@ -64,7 +65,10 @@ export function buildProgram(signal: AbortSignal): Command {
     .option('--template', 'print an architecture file for weights without a graph, to be completed')
     .action(act(async () => (await import('./commands/inspect.ts')).inspect));
   command('run <model>', 'runs a model on arrays')
-    .requiredOption('--input <file>', 'an .npz with an array per input, [batch, time, features]')
+    .requiredOption(
+      '--input <file>',
+      'an .npz with an array per input, [batch, time, features]; of a model of sounds also a .wav or a folder of them',
+    )
     .requiredOption('-o, --output <file>', 'an .npz for the outputs')
     .addOption(engine())
     .option('--steps', 'one step at a time')
@@ -106,6 +110,7 @@ export function buildProgram(signal: AbortSignal): Command {
     act<DataFlags & TrainFlags & { output: string }>(async () => (await import('./commands/train.ts')).finetune),
   );
   addTrainOptions(addDataOptions(command('train', 'trains a new model on data'), true), 10)
+    .option('--front-end <words>', 'sounds: such as "mfcc:13 window:30 hop:10" (default "mel:40 window:25 hop:10")')
     .addHelpText('after', architectureHelp)
     .action(async (flags: DataFlags & TrainFlags & GlobalOptions & { output: string }) => {
       const { trainNew } = await import('./commands/train.ts');

@@ -69,6 +69,8 @@ export function fromArrays(name: string, arrays: ReadonlyMap<string, Examples>, 
   const [first] = Object.values(inputs);
   const count = first?.shape[0] ?? 0;
   if (!y) return checkDataset({ name, task: task ?? 'custom', count, inputs });
+  // Labels in order stay as they are: two of two classes are no one-hot row.
+  if (task === 'transcribe') return checkDataset({ name, task, count, inputs, targets: y });
   const whole = y.data.every((value) => Number.isInteger(value) && value >= 0);
   const flat = y.shape.length === 2 && y.shape[1] === 1 && !y.lengths ? { ...y, shape: [y.shape[0]!] } : y;
   const perStep =

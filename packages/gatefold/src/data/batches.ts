@@ -7,6 +7,8 @@ export interface Batch {
   readonly from: number;
   readonly batch: number;
   readonly inputs: Readonly<Record<string, Float32Array>>;
+  /** Their numbers in the data, where they are not the next ones. */
+  readonly ids?: readonly number[];
   /** What is expected of the batch, where the data have targets. */
   readonly targets?: Float32Array;
 }
@@ -23,6 +25,7 @@ export function* batches(dataset: Dataset, size: number): Generator<Batch> {
     yield {
       from,
       batch: picked.batch,
+      ...(picked.ids ? { ids: picked.ids } : {}),
       inputs: Object.fromEntries(Object.entries(dataset.inputs).map(([name, examples]) => [name, cut(examples)])),
       ...(dataset.targets ? { targets: cut(dataset.targets) } : {}),
     };
@@ -126,4 +129,24 @@ export function reordered(dataset: Dataset, ids: readonly number[]): Dataset {
   });
   const inputs = Object.fromEntries(Object.entries(dataset.inputs).map(([name, examples]) => [name, pick(examples)]));
   return { ...dataset, count: ids.length, inputs, ...(dataset.targets ? { targets: pick(dataset.targets) } : {}) };
+}
+
+/** Some examples as one array [examples, steps of the longest, …], and their lengths where these differ. */
+export function padTogether(
+  examples: Examples,
+  ids: readonly number[],
+): { readonly data: Float32Array; readonly lengths?: readonly number[] } {
+  const lengths = examples.lengths && ids.map((id) => examples.lengths![id]!);
+  const longest = lengths?.reduce((a, b) => Math.max(a, b), 0);
+  if (!lengths || lengths.every((steps) => steps === longest)) return { data: gather(examples, ids) };
+  const width = sizeOf(examples.shape.slice(2));
+  const data = new Float32Array(ids.length * longest! * width);
+  ids.forEach((id, i) => {
+    const own = examples.data.subarray(startOf(examples, id), startOf(examples, id + 1));
+    const from = i * longest! * width;
+    data.set(own, from);
+    const last = own.subarray(own.length - width);
+    for (let t = lengths[i]!; t < longest!; t++) data.set(last, from + t * width);
+  });
+  return { data, lengths };
 }

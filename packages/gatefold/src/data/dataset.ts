@@ -1,7 +1,11 @@
-import { fail, graphOf, type Model, sizeOf } from '@gatefold/runtime';
+import { type FrontEndOptions, fail, graphOf, type Model, showValue, sizeOf } from '@gatefold/runtime';
 
-/** One label per sequence, one per step, the next symbol of a text, numbers, or what a module evaluates itself. */
-export type Task = 'classify' | 'label' | 'language' | 'regress' | 'custom';
+/**
+ * One label per sequence, one per step, labels in order whose places are not known, the next symbol of a text, numbers, or
+ * what a module evaluates itself.
+ */
+export const tasks = ['classify', 'label', 'transcribe', 'language', 'regress', 'custom'] as const;
+export type Task = (typeof tasks)[number];
 
 /** A numeric array of many examples, row-major, examples first. */
 export interface Examples {
@@ -34,9 +38,13 @@ export interface Dataset {
   readonly task: Task;
   readonly count: number;
   readonly inputs: Readonly<Record<string, Examples>>;
-  /** Class numbers (classify: [N]; label, language: [N, time]) or values (regress); absent for calibration data. */
+  /** Class numbers (classify: [N]; label, language: [N, time]; transcribe: [N, labels]) or values (regress); absent for calibration data. */
   readonly targets?: Examples;
   readonly classes?: readonly string[];
+  /** transcribe: the class that stands for no label; default the model's `metadata.blank`, else its last class. */
+  readonly blank?: number;
+  /** How the features were made, of sounds. */
+  readonly frontEnd?: FrontEndOptions;
   /** A module's own metrics of a model, by name; they must be finite. */
   readonly evaluate?: (
     model: ModelUnderTest,
@@ -53,6 +61,13 @@ export function checkDataset(dataset: Dataset): Dataset {
   for (const [key, examples] of Object.entries(inputs)) checkArray(`${name}.${key}`, examples, count);
   if (!targets) return dataset;
   checkArray(`${name}.y`, targets, count);
+  if (task === 'transcribe' && targets.shape.length !== 2) {
+    fail('DATA_INVALID', 'the targets are no label sequences', {
+      place: `${name}.y`,
+      expected: '[examples, labels]',
+      found: `[${targets.shape.join(', ')}]`,
+    });
+  }
   if (task !== 'regress' && task !== 'custom') {
     const odd = targets.data.findIndex((label) => !Number.isInteger(label) || label < 0);
     if (odd >= 0) {
@@ -136,5 +151,10 @@ export function fitToModel(dataset: Dataset, model: Model): Dataset {
       return [port.name, found];
     }),
   );
-  return { ...dataset, inputs };
+  const blank = dataset.task === 'transcribe' ? (dataset.blank ?? model.metadata.blank) : undefined;
+  if (blank === undefined) return { ...dataset, inputs };
+  if (typeof blank !== 'number' || !Number.isInteger(blank) || blank < 0) {
+    fail('DATA_INVALID', 'the blank is no class number', { place: dataset.name, found: showValue(blank) });
+  }
+  return { ...dataset, inputs, blank };
 }

@@ -1,4 +1,4 @@
-export { type Batch, batches, reordered, sliceDataset, sliceSteps } from './batches.ts';
+export { type Batch, batches, padTogether, reordered, sliceDataset, sliceSteps } from './batches.ts';
 export {
   checkDataset,
   type Dataset,
@@ -6,5 +6,8 @@ export {
   fitToModel,
   type ModelUnderTest,
   type Task,
+  tasks,
 } from './dataset.ts';
+export { type ManifestEntry, readManifest } from './manifest.ts';
 export { type DataOptions, datasetFromFile } from './read.ts';
+export { fromSounds, type NamedSound, type SoundOptions } from './sounds.ts';

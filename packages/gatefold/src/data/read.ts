@@ -44,10 +44,7 @@ export function datasetFromFile(name: string, bytes: Uint8Array, options: DataOp
     default:
       return fail('DATA_INVALID', 'data of this kind are not read', {
         place: name,
-        expected: '.npz, .npy, .csv, .jsonl, .txt, or a JavaScript module',
-        ...(extension === 'wav'
-          ? { hint: 'sound files come in a later version: until then, put features of the sounds into an .npz' }
-          : {}),
+        expected: '.npz, .npy, .csv, .jsonl, .txt, a JavaScript module, or a folder of .wav files',
       });
   }
 }

@@ -1,5 +1,6 @@
 import { fail, graphOf, type Model, type Tensor } from '@gatefold/runtime';
-import type { Batch, Dataset } from '../data/index.ts';
+import { type Batch, type Dataset, fitToModel } from '../data/index.ts';
+import { bestPath, ctcLoss64 } from '../train/ctc.ts';
 import { MetricSums } from './metrics.ts';
 import { ownMetrics } from './own-metrics.ts';
 import { type Agreement, PairSums } from './pair-sums.ts';
@@ -22,14 +23,52 @@ function givesProbabilities(model: Model): boolean {
   return graph.nodes.some((node) => node.op === 'softmax' && Object.values(node.outputs).includes(value ?? ''));
 }
 
-function addOutputs(
+/** Reads labels out of class scores [batch, steps, classes] and compares them with those that are wanted. */
+function addTranscripts(
   sums: MetricSums,
   { shape, data }: Tensor,
-  { name, task }: Dataset,
-  { targets, batch }: Batch,
+  { name, blank }: Pick<Dataset, 'name' | 'blank'>,
+  { targets, batch, ids, from }: Batch,
   probabilities: boolean,
 ): void {
+  const classes = shape.at(-1)!;
+  const steps = data.length / (batch * classes);
+  const none = blank ?? classes - 1;
+  const count = targets!.length / batch;
+  for (let b = 0; b < batch; b++) {
+    const scores = data.subarray(b * steps * classes, (b + 1) * steps * classes);
+    const labels = targets!.subarray(b * count, (b + 1) * count);
+    const place = `${name}: example ${(ids?.[b] ?? from + b) + 1}`;
+    const odd = labels.find((label) => label >= classes || label === none);
+    if (odd !== undefined) {
+      fail('DATA_INVALID', 'a label is no class of the model', {
+        place,
+        expected: `0 … ${classes - 1}, without ${none}, which stands for no label`,
+        found: `${odd}`,
+      });
+    }
+    const rows = Array.from({ length: steps }, (_, t) => scores.subarray(t * classes, (t + 1) * classes));
+    const logits = probabilities ? rows.map((row) => row.map((p) => Math.log(Math.max(p, 1e-12)))) : rows;
+    const loss = ctcLoss64(logits, labels, none);
+    if (loss === Number.POSITIVE_INFINITY) {
+      fail('DATA_INVALID', 'a sequence is too short for its labels', {
+        place,
+        found: `${steps} steps out of the model for ${count} labels`,
+      });
+    }
+    sums.addTranscript(labels, bestPath(scores, classes, none), loss);
+  }
+}
+
+function addOutputs(sums: MetricSums, output: Tensor, dataset: Dataset, part: Batch, probabilities: boolean): void {
+  const { name, task } = dataset;
+  const { targets, batch } = part;
   if (!targets || task === 'custom') return;
+  if (task === 'transcribe') {
+    addTranscripts(sums, output, dataset, part, probabilities);
+    return;
+  }
+  const { shape, data } = output;
   const width = shape.at(-1)!;
   const perExample = targets.length / batch;
   const rows = task === 'regress' ? data.length : data.length / width;
@@ -71,10 +110,12 @@ export async function evaluateAll(
   const sums = models.map(() => new MetricSums());
   const pairs = models.map(() => new PairSums());
   const probabilities = models.map(givesProbabilities);
+  // Models may say which class is the blank.
+  const fitted = models.map((model) => fitToModel(dataset, model));
   const classes = dataset.task !== 'regress' && dataset.task !== 'custom';
   const sessions = await sweep(models, dataset, options, (outputs, batch) => {
     outputs.forEach((output, i) => {
-      addOutputs(sums[i]!, output, dataset, batch, probabilities[i]!);
+      addOutputs(sums[i]!, output, fitted[i]!, batch, probabilities[i]!);
       if (output.data.length === outputs[0]!.data.length)
         pairs[i]!.add(outputs[0]!, output, classes && probabilities[0]! && probabilities[i]!);
     });

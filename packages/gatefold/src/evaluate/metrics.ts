@@ -10,6 +10,9 @@ export class MetricSums {
   private readonly seen: number[] = [];
   private readonly hit: number[] = [];
   private readonly said: number[] = [];
+  /** Of label sequences: labels, edits that turn what was read into them. */
+  private labels = 0;
+  private edits = 0;
   private squares = 0;
   private absolute = 0;
   private sum = 0;
@@ -28,6 +31,16 @@ export class MetricSums {
     return best;
   }
 
+  /** The labels of a sequence, those that were read from the scores, and −log p of the labels. */
+  addTranscript(wanted: ArrayLike<number>, found: ArrayLike<number>, loss: number): void {
+    const edits = editDistance(wanted, found);
+    this.count++;
+    this.labels += wanted.length;
+    this.edits += edits;
+    if (edits === 0) this.correct++;
+    this.loss += loss;
+  }
+
   addValue(value: number, target: number): void {
     this.count++;
     this.squares += (value - target) ** 2;
@@ -36,13 +49,17 @@ export class MetricSums {
     this.sumOfSquares += target * target;
   }
 
-  /** accuracy and macro F1 as shares, losses in nats (bits per character for texts), errors in the targets' unit. */
+  /** accuracy, macro F1 and errors of labels as shares, losses in nats (per label, bits per character for texts), errors in the targets' unit. */
   result(task: Task): Record<string, number> {
     const n = this.count;
     if (task === 'regress') {
       const spread = this.sumOfSquares - (this.sum * this.sum) / n;
       const mse = this.squares / n;
       return { mse, rmse: Math.sqrt(mse), mae: this.absolute / n, r2: spread > 0 ? 1 - this.squares / spread : 0 };
+    }
+    if (task === 'transcribe') {
+      const labels = Math.max(1, this.labels);
+      return { labelErrorRate: this.edits / labels, sequenceAccuracy: this.correct / n, loss: this.loss / labels };
     }
     const loss = this.loss / n;
     if (task === 'language') {
@@ -81,9 +98,23 @@ export function logProbability(
   return scores[from + target]! - largest - Math.log(sum);
 }
 
-/** What accuracy or loss a task is judged by, and whether more is better. */
-export function mainMetric(task: Task): { name: string; better: 'more' | 'less' } {
-  if (task === 'language') return { name: 'perplexity', better: 'less' };
-  if (task === 'regress') return { name: 'rmse', better: 'less' };
-  return { name: 'accuracy', better: 'more' };
+/** Labels to insert, to drop or to exchange, at least, to make one sequence of the other (Levenshtein 1966). */
+function editDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 0; i < a.length; i++) {
+    const next = [i + 1];
+    for (let j = 0; j < b.length; j++) {
+      next.push(Math.min(next[j]! + 1, row[j + 1]! + 1, row[j]! + Number(a[i] !== b[j])));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/** What accuracy or loss a task is judged by, whether more is better, and whether it is a share, which changes by points. */
+export function mainMetric(task: Task): { name: string; better: 'more' | 'less'; share: boolean } {
+  if (task === 'transcribe') return { name: 'labelErrorRate', better: 'less', share: true };
+  if (task === 'language') return { name: 'perplexity', better: 'less', share: false };
+  if (task === 'regress') return { name: 'rmse', better: 'less', share: false };
+  return { name: 'accuracy', better: 'more', share: true };
 }

@@ -33,7 +33,7 @@ export async function sweep(
   const sessions = models.map((model) => createSession(model, engine ? { engine } : {}));
   const fitted = models.map((model) => fitToModel(dataset, model));
   const runs = fitted.map((data) => batches(data, batch ?? batchSize(sessions[0]!, fitted[0]!)));
-  const inStretches = sessions.every(streamsEvenly);
+  const inStretches = dataset.task !== 'transcribe' && sessions.every(streamsEvenly);
   let last = Date.now();
   for (let done = 0; done < dataset.count; ) {
     const nexts = runs.map((run) => run.next().value!);

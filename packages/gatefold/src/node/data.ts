@@ -1,9 +1,20 @@
 import { existsSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
-import { fail, type Model } from '@gatefold/runtime';
-import { type DataOptions, type Dataset, datasetFromFile, sliceDataset, sliceSteps, type Task } from '../data/index.ts';
+import { fail, frontEndOptions, type Model } from '@gatefold/runtime';
+import {
+  type DataOptions,
+  type Dataset,
+  datasetFromFile,
+  fromSounds,
+  reordered,
+  sliceDataset,
+  sliceSteps,
+  type Task,
+} from '../data/index.ts';
+import { randomFor, shuffled } from '../train/random.ts';
 import { readBytes } from './files.ts';
 import { datasetFromModule } from './module-data.ts';
+import { type ListedSound, readSounds, soundsInFolder, soundsInManifest } from './sounds.ts';
 
 export interface LoadDataOptions {
   readonly task?: Task;
@@ -13,6 +24,8 @@ export interface LoadDataOptions {
   readonly limit?: number;
   /** For a text without a vocabulary: its own characters. */
   readonly ownVocabulary?: boolean;
+  /** Sounds for a model that is yet to be made: the line that describes its front end. */
+  readonly frontEnd?: string;
   /** Shares of the examples that are `:train` and `:valid`; the rest is `:test`. */
   readonly split?: readonly [train: number, valid: number];
 }
@@ -24,23 +37,30 @@ function splitName(source: string): { path: string; split: string | undefined } 
   return { path: source.slice(0, at), split: source.slice(at + 1) };
 }
 
+/** What data need to know of their model. */
+export type KnownModel = Pick<Model, 'metadata'>;
+
 /**
- * Reads the data that a command names: a file, or a JavaScript module whose default export is a data set, or a function
+ * Reads the data that a command names: a file, a folder of sounds or a table that names them, or a JavaScript module whose default export is a data set, or a function
  * `(split) => data set`; with `:split` a module's part, or for files `train`, `valid`, `test` as the first 80 %, the next
  * 10 % and the last 10 % of the examples, or the shares of `split`.
  * @throws DATA_INVALID, FILE_READ
  */
-export async function loadData(source: string, options: LoadDataOptions, model?: Model): Promise<Dataset> {
+export async function loadData(source: string, options: LoadDataOptions, model?: KnownModel): Promise<Dataset> {
   const { path, split } = splitName(source);
   if (/\.(mjs|cjs|js)$/.test(path)) return datasetFromModule(path, split, options.task);
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    fail('DATA_INVALID', 'folders are not read yet', {
-      place: path,
-      expected: '.npz, .npy, .csv, .jsonl, .txt, or a JavaScript module',
-      hint: 'folders of sound files by class come in a later version: until then, put features of the sounds into an .npz',
-    });
+    const { sounds, parted } = soundsInFolder(path, split);
+    const whole = await datasetOf(`${basename(path)}${parted ? `:${split}` : ''}`, sounds, options, model);
+    return split === undefined || parted ? whole : part(mixed(whole), split, options.split);
   }
+  if (/\.wav$/i.test(path)) return datasetOf(basename(path), [{ name: basename(path), path }], options, model);
   const bytes = await readBytes(path);
+  const listed = /\.(csv|jsonl)$/i.test(path) ? soundsInManifest(path, bytes) : undefined;
+  if (listed) {
+    const whole = await datasetOf(basename(path), listed, options, model);
+    return split === undefined ? whole : part(whole, split, options.split);
+  }
   const given: DataOptions = {
     ...(options.task ? { task: options.task } : {}),
     ...(options.target ? { target: options.target } : {}),
@@ -53,9 +73,37 @@ export async function loadData(source: string, options: LoadDataOptions, model?:
   return split === undefined ? whole : part(whole, split, options.split);
 }
 
+/** @throws DATA_INVALID where a model does not say how it hears */
+function datasetOf(
+  name: string,
+  sounds: readonly ListedSound[],
+  { task, frontEnd: line }: LoadDataOptions,
+  model: KnownModel | undefined,
+): Promise<Dataset> {
+  const known = model && frontEndOptions(model);
+  if (model && !known) {
+    fail('DATA_INVALID', 'the model does not say how sounds become features', {
+      place: name,
+      expected: 'a model with metadata.frontEnd, as training on sounds makes it',
+    });
+  }
+  const frontEnd = known ?? line;
+  const labels = model?.metadata.labels;
+  return fromSounds(name, readSounds(sounds), {
+    ...(frontEnd === undefined ? {} : { frontEnd }),
+    ...(Array.isArray(labels) ? { classes: labels.map(String) } : {}),
+    ...(task ? { task } : {}),
+  });
+}
+
+/** Folders stand class by class: their parts take from all of them, the same at all times. */
+function mixed(dataset: Dataset): Dataset {
+  return reordered(dataset, shuffled(dataset.count, randomFor(1, 5)));
+}
+
 async function vocabularyFor(
   path: string | undefined,
-  model: Model | undefined,
+  model: KnownModel | undefined,
 ): Promise<{ vocabulary?: readonly string[] }> {
   const known =
     path === undefined ? model?.metadata.vocabulary : parseList(path, new TextDecoder().decode(await readBytes(path)));

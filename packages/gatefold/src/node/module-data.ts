@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { fail, GatefoldError } from '@gatefold/runtime';
-import { checkDataset, type Dataset, type Task } from '../data/index.ts';
+import { checkDataset, type Dataset, type Task, tasks } from '../data/index.ts';
 
 /**
  * The data set that a JavaScript module exports, or makes for a split; `evaluate` may stand in the data set or be an
@@ -23,8 +23,6 @@ export async function datasetFromModule(path: string, split: string | undefined,
   }
   return checkModuleData(path, made, evaluate, task);
 }
-
-const tasks: readonly string[] = ['classify', 'label', 'language', 'regress', 'custom'] satisfies Task[];
 
 /** A module is code of the user's: what it hands over has every type but the one that was agreed. */
 function checkModuleData(path: string, made: unknown, evaluate: unknown, asked: Task | undefined): Dataset {
@@ -56,7 +54,7 @@ function checkModuleData(path: string, made: unknown, evaluate: unknown, asked: 
     refuse('the targets are no array of examples', ': targets', examples);
   }
   const task = asked ?? given.task ?? 'custom';
-  if (!tasks.includes(String(task))) refuse('the task is unknown', ': task', tasks.join(', '));
+  if (!tasks.includes(task as Task)) refuse('the task is unknown', ': task', tasks.join(', '));
   const own = given.evaluate ?? evaluate;
   if (own !== undefined && typeof own !== 'function') refuse('evaluate is no function', ': evaluate', '(model) => …');
   return checkDataset({

@@ -30,9 +30,11 @@ export function showMacs({ macsPerStep, denseMacsPerStep }: { macsPerStep: numbe
   return macsPerStep < denseMacsPerStep ? `${executed} of ${showNumber(denseMacsPerStep)}` : executed;
 }
 
+const shares = ['accuracy', 'macroF1', 'agreement', 'labelErrorRate', 'sequenceAccuracy'];
+
 /** A metric by its name: shares as percentages. */
 export function showMetric(name: string, value: number): string {
-  if (name === 'accuracy' || name === 'macroF1' || name === 'agreement') return `${(value * 100).toFixed(2)} %`;
+  if (shares.includes(name)) return `${(value * 100).toFixed(2)} %`;
   if (Number.isInteger(value)) return showNumber(value);
   return Math.abs(value) < 1e-3 ? value.toExponential(2) : value.toPrecision(5);
 }

@@ -15,7 +15,7 @@ import { randomFor } from './random.ts';
 
 const usage =
   'layers in order: embedding:WIDTH, lstm:UNITS, gru:UNITS, rnn:UNITS, bilstm:UNITS, bigru:UNITS, conv1d:FILTERS:SIZE, ' +
-  'layernorm, dense:UNITS[:ACTIVATION]; a closing "dense" without units takes its width from the data';
+  'layernorm, batchnorm, dense:UNITS[:ACTIVATION]; a closing "dense" without units takes its width from the data';
 
 interface Layer {
   readonly kind: string;
@@ -111,10 +111,16 @@ class Chain {
     );
   }
 
-  bidirectional(cell: string, units: number): void {
+  /** Both directions side by side: at every step, or (`ends`) after the last step that each takes. */
+  bidirectional(cell: string, units: number, ends: boolean): void {
     const x = this.value;
-    const forward = this.recurrent(cell, units, 'forward', x);
-    const backward = this.recurrent(cell, units, 'backward', x);
+    let forward = this.recurrent(cell, units, 'forward', x);
+    let backward = this.recurrent(cell, units, 'backward', x);
+    if (ends) {
+      forward = this.node('last', 'last', {}, {}, forward);
+      // Backward in time the last step taken stands first.
+      backward = this.node('last', 'last', {}, {}, this.node('reverse', 'reverse', {}, {}, backward));
+    }
     const name = this.name('concat');
     this.nodes.push({
       ...{ name, op: 'concat', attributes: {}, weights: {} },
@@ -158,10 +164,9 @@ export function modelFor(architecture: string, dataset: Dataset, seed = 1): Mode
   const classes = classesOf(dataset);
   const regress = dataset.task === 'regress';
   layers.forEach((layer, i) => {
-    addLayer(chain, layer, { first: i === 0, vocabulary: () => vocabularyOf(dataset, data), outputs: classes });
     // One answer per sequence: what follows the last recurrent layer sees its last step alone.
-    const isLastRecurrent = isRecurrent(layer) && !layers.slice(i + 1).some(isRecurrent);
-    if (isLastRecurrent && oneAnswer(dataset)) chain.node('last', 'last');
+    const ends = isRecurrent(layer) && !layers.slice(i + 1).some(isRecurrent) && oneAnswer(dataset);
+    addLayer(chain, layer, { first: i === 0, vocabulary: () => vocabularyOf(dataset, data), outputs: classes, ends });
   });
   if (layers.at(-1)?.kind !== 'dense') invalid(layers.at(-1)!, 'the last layer must be dense');
   if (!regress) chain.node('softmax', 'softmax');
@@ -176,7 +181,11 @@ export function modelFor(architecture: string, dataset: Dataset, seed = 1): Mode
       },
     },
     weights: chain.weights,
-    metadata: dataset.classes ? { [dataset.task === 'language' ? 'vocabulary' : 'labels']: dataset.classes } : {},
+    metadata: {
+      ...(dataset.classes ? { [dataset.task === 'language' ? 'vocabulary' : 'labels']: dataset.classes } : {}),
+      ...(dataset.frontEnd ? { frontEnd: { ...dataset.frontEnd } } : {}),
+      ...(dataset.task === 'transcribe' ? { blank: dataset.blank ?? classes - 1 } : {}),
+    },
   });
 }
 
@@ -189,8 +198,9 @@ function invalid({ text }: Layer, message: string): never {
 function addLayer(
   chain: Chain,
   layer: Layer,
-  { first, vocabulary, outputs }: { first: boolean; vocabulary: () => number; outputs: number },
+  about: { first: boolean; vocabulary: () => number; outputs: number; ends: boolean },
 ): void {
+  const { first, vocabulary, outputs, ends } = about;
   const { kind, given } = layer;
   const whole = (index: number, otherwise?: number): number => {
     const value = given[index] === undefined ? otherwise : Number(given[index]);
@@ -201,10 +211,11 @@ function addLayer(
   };
   if (given.length > 2) invalid(layer, `layer "${layer.text}" has too many numbers`);
   const [, both, cell] = /^(bi)?(lstm|gru|rnn)$/.exec(kind) ?? [];
-  if (cell && both) chain.bidirectional(cell, whole(0));
+  if (cell && both) chain.bidirectional(cell, whole(0), ends);
   else if (cell) {
     chain.recurrent(cell, whole(0), 'forward');
     chain.width = whole(0);
+    if (ends) chain.node('last', 'last');
   } else if (kind === 'embedding' && first) chain.embedding(vocabulary(), whole(0));
   else if (kind === 'conv1d') {
     const size = whole(1, 3);
@@ -215,6 +226,16 @@ function addLayer(
   } else if (kind === 'layernorm') {
     const weights = { gamma: chain.vector(chain.width, 1), beta: chain.vector(chain.width) };
     chain.node('normalization', 'layernorm', { kind: 'layer', epsilon: 1e-5 }, weights);
+  } else if (kind === 'batchnorm') {
+    const epsilon = 1e-5;
+    const statistics = { scale: chain.vector(chain.width, (1 + epsilon) ** -0.5), shift: chain.vector(chain.width) };
+    chain.node('scaleShift', 'statistics', { epsilon }, statistics);
+    chain.node(
+      'scaleShift',
+      'batchnorm',
+      {},
+      { scale: chain.vector(chain.width, 1), shift: chain.vector(chain.width) },
+    );
   } else if (kind === 'dense') {
     const activation = given[1];
     if (activation !== undefined && !parseActivation([activation]))
@@ -229,10 +250,13 @@ function oneAnswer({ task, inputs, targets }: Dataset): boolean {
   return task === 'regress' && !(targets && targets.shape.length > 2 && targets.shape[1] === steps);
 }
 
-function classesOf({ task, targets, classes }: Dataset): number {
+function classesOf({ task, targets, classes, blank }: Dataset): number {
   if (!targets) return classes?.length ?? 1;
   if (task === 'regress') return targets.shape.length === 1 ? 1 : targets.shape.at(-1)!;
-  return classes?.length ?? 1 + targets.data.reduce((most, label) => Math.max(most, label), 0);
+  const known = classes?.length ?? 1 + targets.data.reduce((most, label) => Math.max(most, label), 0);
+  if (task !== 'transcribe') return known;
+  // Without a number of its own the blank comes after the labels.
+  return blank === undefined ? known + 1 : Math.max(known, blank + 1);
 }
 
 function vocabularyOf({ task, classes }: Dataset, data: Float32Array): number {

@@ -1,13 +1,17 @@
 import { fail } from '@gatefold/runtime';
-import { batches, type Dataset, type Examples, reordered } from '../data/index.ts';
+import { type Dataset, type Examples, padTogether } from '../data/index.ts';
 import { randomFor, shuffled } from './random.ts';
 
 /** One step's data. */
 export interface TrainBatch {
   readonly batch: number;
   readonly inputs: Readonly<Record<string, Float32Array>>;
+  /** Steps of each example by input, where they differ: the rest is padding. */
+  readonly lengths?: Readonly<Record<string, readonly number[]>>;
   /** Examples first, then time. */
   readonly targets: Float32Array;
+  /** Steps or labels that each example has targets of, where that differs: the rest is padding. */
+  readonly targetLengths?: readonly number[];
   /** Whether states come from the batch before, and whether this is the first of a stream. */
   readonly carry: boolean;
   readonly first: boolean;
@@ -37,21 +41,46 @@ export function batchSource(dataset: Dataset, options: BatchOptions): BatchSourc
     : exampleSource(dataset, options);
 }
 
-/** Examples in an order of their own each epoch. */
+/** Batches among which examples of similar length are brought together. */
+const pool = 16;
+
+/** Examples in an order of their own each epoch. Those of different lengths are padded to the longest of their batch. */
 function exampleSource(dataset: Dataset, { batch, seed }: BatchOptions): BatchSource {
-  const all = [...batches(dataset, batch)];
+  const ragged = [...Object.values(dataset.inputs), dataset.targets!].some(({ lengths }) => lengths !== undefined);
+  const cut = (ids: readonly number[], size: number) =>
+    Array.from({ length: Math.ceil(ids.length / size) }, (_, i) => ids.slice(i * size, (i + 1) * size));
+  const [longest] = Object.values(dataset.inputs).sort((a, b) => (b.shape[1] ?? 0) - (a.shape[1] ?? 0));
   return {
-    perEpoch: all.length,
+    perEpoch: Math.ceil(dataset.count / batch),
     *epoch(number) {
       const random = randomFor(seed, 1, number);
-      const mixed = reordered(dataset, shuffled(dataset.count, random));
-      const parts = [...batches(mixed, batch)];
-      // Sequences of one length stand together: their batches are mixed once more.
+      const order = shuffled(dataset.count, random);
+      const lengthOf = (id: number) => longest!.lengths?.[id] ?? 0;
+      const near = ragged
+        ? cut(order, batch * pool).flatMap((ids) => ids.sort((a, b) => lengthOf(a) - lengthOf(b)))
+        : order;
+      const parts = cut(near, batch);
       for (const i of shuffled(parts.length, random)) {
-        const { inputs, targets, batch: size } = parts[i]!;
-        yield { batch: size, inputs, targets: targets!, carry: false, first: true };
+        const ids = parts[i]!;
+        yield { batch: ids.length, ...paddedBatch(dataset, ids), carry: false, first: true };
       }
     },
+  };
+}
+
+/** The examples side by side. Sequences are padded by their last step: numbers that the model may meet. */
+function paddedBatch(
+  { inputs, targets }: Dataset,
+  ids: readonly number[],
+): Pick<TrainBatch, 'inputs' | 'lengths' | 'targets' | 'targetLengths'> {
+  const padded = Object.entries(inputs).map(([name, examples]) => [name, padTogether(examples, ids)] as const);
+  const lengths = padded.flatMap(([name, part]) => (part.lengths ? [[name, part.lengths] as const] : []));
+  const wanted = padTogether(targets!, ids);
+  return {
+    inputs: Object.fromEntries(padded.map(([name, { data }]) => [name, data])),
+    ...(lengths.length > 0 ? { lengths: Object.fromEntries(lengths) } : {}),
+    targets: wanted.data,
+    ...(wanted.lengths ? { targetLengths: wanted.lengths } : {}),
   };
 }
 

@@ -177,3 +177,13 @@ export function pickSteps(tape: Tape, x: Var, batch: number, picks: readonly num
     });
   });
 }
+
+/** Rows of x, chosen by number; −1 gives zeros. */
+export function pickRows(tape: Tape, x: Var, picks: ArrayLike<number>): Var {
+  const { backend } = tape;
+  const y = tape.result(picks.length, x.value.cols, x);
+  const ids = backend.alloc(picks.length, 1);
+  backend.write(ids, picks);
+  backend.gather(x.value, ids, y.value);
+  return tape.record(y, () => backend.scatterAdd(y.gradient(), ids, x.gradient()));
+}

@@ -1,6 +1,7 @@
 import { type FunctionName, functionTable } from '@gatefold/runtime';
+import type { ElementLoss } from './backend/types.ts';
 
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+export const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 /** erf by its series below 3 and its continued fraction above (Abramowitz & Stegun 7.1.5, 7.1.14): full precision. */
 function erf(x: number): number {
   const a = Math.abs(x);
@@ -88,4 +89,19 @@ export function functions64(name: FunctionName, x: number, given: readonly numbe
 /** Their derivatives; at a kink, one of the two. */
 export function derivative64(name: FunctionName, x: number, given: readonly number[]): number {
   return definitions[name][1](x, ...constantsOf(name, given));
+}
+
+/** A loss and its slope. */
+export function elementTerm(kind: ElementLoss, delta: number, value: number, target: number): [number, number] {
+  const e = value - target;
+  switch (kind) {
+    case 'squared':
+      return [e * e, 2 * e];
+    case 'absolute':
+      return [Math.abs(e), Math.sign(e)];
+    case 'huber':
+      return Math.abs(e) <= delta ? [0.5 * e * e, e] : [delta * (Math.abs(e) - 0.5 * delta), delta * Math.sign(e)];
+    case 'logistic':
+      return [Math.log1p(Math.exp(-Math.abs(value))) + Math.max(value, 0) - target * value, sigmoid(value) - target];
+  }
 }

@@ -20,12 +20,16 @@ export type BatchInputs = Readonly<Record<string, ArrayLike<number>>>;
 
 export interface ForwardOptions {
   readonly batch: number;
+  /** Steps of each example by input name, where they differ; what stands behind them is padding. */
+  readonly lengths?: Readonly<Record<string, readonly number[]>>;
   /** Draws from [0, 1); where given, dropout is applied. */
   readonly random?: (() => number) | undefined;
   /** Share of the inputs of recurrent and dense nodes (but not of the model's) that is zeroed. */
   readonly dropout?: number;
   /** Share of h that is zeroed where it enters the recurrent product, the same at every step. */
   readonly recurrentDropout?: number;
+  /** Whether statistics are the batch's own (batch normalization). */
+  readonly training?: boolean;
   /** Whether recurrent layers begin with the states the last batch ended with. */
   readonly carry?: boolean;
 }
@@ -94,7 +98,10 @@ export class TrainGraph {
     const { batch } = options;
     const tape = new Tape(backend);
     const values = new Map<string, Value>();
-    for (const port of this.inputs) values.set(port.name, this.load(tape, port, inputs[port.name]!, batch));
+    for (const port of this.inputs) {
+      const lengths = options.lengths?.[port.name];
+      values.set(port.name, { ...this.load(tape, port, inputs[port.name]!, batch), ...(lengths ? { lengths } : {}) });
+    }
     const ports = new Set(this.inputs.map(({ name }) => name));
     for (const node of this.nodes) {
       const outputs = trainOps.get(node.op)!(this.contextOf(tape, node, values, ports, parameters, options));
@@ -109,7 +116,7 @@ export class TrainGraph {
     values: ReadonlyMap<string, Value>,
     ports: ReadonlySet<string>,
     parameters: Parameters,
-    { batch, random, dropout = 0, recurrentDropout = 0, carry = false }: ForwardOptions,
+    { batch, random, dropout = 0, recurrentDropout = 0, training = false, carry = false }: ForwardOptions,
   ): TrainContext {
     const drops = random && dropout > 0 && (node.op === 'recurrent' || node.op === 'dense');
     const known = new Map<string, Value>();
@@ -129,6 +136,7 @@ export class TrainGraph {
       input: (name) => read(name)!,
       optional: read,
       weight: (role) => (node.weights[role] === undefined ? undefined : parameters.get(node.weights[role])),
+      moves: training && node.weights.scale !== undefined && parameters.moves(node.weights.scale),
       recurrentDropout: (width) =>
         random && recurrentDropout > 0 ? dropFactors(tape.backend, batch, width, recurrentDropout, random) : undefined,
       carried: () => (carry ? this.states.get(node.name) : undefined),
@@ -149,20 +157,21 @@ export class TrainGraph {
         found: `${array.length}`,
       });
     }
+    const m = tape.backend.alloc(steps * batch, width);
+    if (tape.backend.name === 'counting') return { v: tape.constant(m), steps };
     const data = new Float64Array(array.length);
     for (let b = 0; b < batch; b++) {
       for (let t = 0; t < steps; t++) {
         for (let i = 0; i < width; i++) data[(t * batch + b) * width + i] = array[(b * steps + t) * width + i]!;
       }
     }
-    const m = tape.backend.alloc(steps * batch, width);
     tape.backend.write(m, data);
     return { v: tape.constant(m), steps };
   }
 }
 
 /** Nodes that the value depends on, in order. */
-function neededFor(value: string, nodes: readonly Node[]): Node[] {
+export function neededFor(value: string, nodes: readonly Node[]): Node[] {
   const needed = new Set([value]);
   const out: Node[] = [];
   for (const node of [...nodes].reverse()) {

@@ -3,7 +3,7 @@ import { type Dataset, reordered, sliceDataset, sliceSteps } from '../data/index
 import { randomFor, shuffled } from './random.ts';
 
 /**
- * Parts data into what is learnt from and what judges it. Of classified examples a random share is held out (the same for a
+ * Parts data into what is learnt from and what judges it. Of classified or transcribed examples a random share is held out (the same for a
  * seed), of everything that has an order its end.
  * @throws DATA_INVALID where too little is left
  */
@@ -19,7 +19,9 @@ export function holdOut(dataset: Dataset, share: number, seed: number): { train:
     });
   }
   const ordered =
-    dataset.task === 'classify' ? reordered(dataset, shuffled(dataset.count, randomFor(seed, 4))) : dataset;
+    dataset.task === 'classify' || dataset.task === 'transcribe'
+      ? reordered(dataset, shuffled(dataset.count, randomFor(seed, 4)))
+      : dataset;
   const cut = (from: number, to: number) =>
     dataset.count === 1 ? sliceSteps(ordered, from, to) : sliceDataset(ordered, from, to);
   const [train, valid] = [cut(0, kept), cut(kept, whole)];

@@ -1,7 +1,10 @@
 import { fail, graphOf, type Model, parseActivation } from '@gatefold/runtime';
 import type { Task } from '../data/index.ts';
 import type { Backend, ElementLoss, Matrix } from './backend/types.ts';
+import type { TrainBatch } from './batches.ts';
 import type { Forward } from './graph.ts';
+import type { Value } from './ops/index.ts';
+import { type BlankChoice, transcriptLoss } from './transcripts.ts';
 
 /** How far the outputs are from what is wanted. Huber's `delta` is where squares turn into lines. */
 export interface LossOptions {
@@ -12,24 +15,34 @@ export interface LossOptions {
 }
 
 /** What is differentiated: the value before a closing softmax or sigmoid, whose logarithm is then exact. */
-export interface Head {
+export interface Head extends BlankChoice {
   /** The value's name in the graph. */
   readonly value: string;
-  readonly loss: 'classes' | ElementLoss;
+  readonly loss: 'classes' | 'transcript' | ElementLoss;
 }
 
-/** @throws MODEL_UNSUPPORTED where a task has no loss */
-export function headOf(model: Model, task: Task, { kind = 'squared' }: LossOptions): Head {
+/** @throws MODEL_UNSUPPORTED where a task has no loss; OPTION_INVALID */
+export function headOf(
+  model: Model,
+  task: Task,
+  { kind = 'squared', smoothing = 0 }: LossOptions,
+  blank?: BlankChoice,
+): Head {
   const { graph } = graphOf(model);
   const value = graph.outputs[0]!.value;
   const last = graph.nodes.find((node) => Object.values(node.outputs).includes(value));
   if (task === 'regress') return { value, loss: kind };
   if (task === 'custom') {
     fail('DATA_INVALID', 'data of the task "custom" have no loss to train with', {
-      hint: 'choose --task classify, label, language or regress',
+      hint: 'choose --task classify, label, transcribe, language or regress',
     });
   }
-  if (last?.op === 'softmax') return { value: last.inputs.x!, loss: 'classes' };
+  const before = last?.op === 'softmax' ? last.inputs.x! : undefined;
+  if (task === 'transcribe') {
+    if (smoothing > 0) fail('OPTION_INVALID', 'labels without a place cannot be smoothed', { place: '--smoothing' });
+    return { value: before ?? value, loss: 'transcript', ...blank };
+  }
+  if (before !== undefined) return { value: before, loss: 'classes' };
   const sigmoid = last?.op === 'unary' && parseActivation(last.attributes.function)?.[0] === 'sigmoid';
   return sigmoid ? { value: last.inputs.x!, loss: 'logistic' } : { value, loss: 'classes' };
 }
@@ -55,57 +68,90 @@ function timeFirst(data: Float32Array, batch: number, steps: number): Float32Arr
   return out;
 }
 
+/** `whole` divided among the rows of a batch: every example counts the same, and so do its steps; padding does not count. */
+function rowWeights(backend: Backend, batch: number, { v, steps, lengths }: Value, whole: number): Matrix {
+  const weights = backend.alloc(v.value.rows, 1);
+  if (!lengths) {
+    backend.fill(weights, whole / (batch * steps));
+    return weights;
+  }
+  const numbers = Float64Array.from({ length: steps * batch }, (_, row) => {
+    const own = lengths[row % batch]!;
+    return row < own * batch ? whole / (batch * own) : 0;
+  });
+  backend.write(weights, numbers);
+  return weights;
+}
+
 /**
- * The mean loss of a batch (per row for classes, per element otherwise) and its gradient at the output.
+ * The mean over a batch's examples of their loss (of an example's rows for classes, of its elements else; per label where
+ * labels have no places), and its gradient at the output.
  * @throws DATA_INVALID where targets and outputs do not fit
  */
 export function applyLoss(
   { tape, output }: Forward,
   head: Head,
-  given: Float32Array,
-  batch: number,
-  { smoothing = 0, delta = 1 }: LossOptions,
+  batch: TrainBatch,
+  options: LossOptions,
   soft?: SoftTargets,
 ): number {
   const { backend } = tape;
   const { value } = output.v;
+  const gradient = output.v.gradient();
+  const hard = 1 - (soft?.share ?? 0);
+  const loss =
+    head.loss === 'transcript'
+      ? transcriptLoss(backend, output, batch, head, hard)
+      : rowsLoss(backend, output, head.loss, batch, options, hard);
+  if (!soft) return loss;
+  const { share, temperature } = soft;
+  const weights = rowWeights(backend, batch.batch, output, share * temperature ** 2);
+  return loss + softLoss(backend, value, gradient, soft, weights);
+}
+
+/** The loss where every row of the output has a target; `hard` is its share of the whole. */
+function rowsLoss(
+  backend: Backend,
+  output: Value,
+  loss: 'classes' | ElementLoss,
+  { targets: given, targetLengths, batch }: TrainBatch,
+  { smoothing = 0, delta = 1 }: LossOptions,
+  hard: number,
+): number {
+  const { value } = output.v;
   const { rows, cols } = value;
-  const each = head.loss === 'classes' ? 1 : cols;
-  if (given.length !== rows * each) {
+  const each = loss === 'classes' ? 1 : cols;
+  const wanted = output.lengths ?? new Array<number>(batch).fill(output.steps);
+  const odd = wanted.findIndex((steps, i) => steps !== (targetLengths?.[i] ?? given.length / (batch * each)));
+  if (odd >= 0) {
     fail('DATA_INVALID', 'the targets do not fit the outputs of the model', {
-      expected: `${(rows * each) / batch} per example`,
-      found: `${given.length / batch}`,
+      expected: `${wanted[odd]! * each} per example`,
+      found: `${targetLengths ? targetLengths[odd]! * each : given.length / batch}`,
     });
   }
   const targets = backend.alloc(rows, each);
   backend.write(targets, timeFirst(given, batch, output.steps));
-  const weights = backend.alloc(rows, 1);
   const gradient = output.v.gradient();
-  if (head.loss !== 'classes') {
-    backend.fill(weights, 1 / (rows * cols));
-    return backend.elementLoss(head.loss, delta, value, targets, weights, gradient);
+  if (loss !== 'classes') {
+    return backend.elementLoss(loss, delta, value, targets, rowWeights(backend, batch, output, 1 / cols), gradient);
   }
-  const odd = given.findIndex((label) => label >= cols);
-  if (odd >= 0) {
-    fail('DATA_INVALID', 'a label is no class of the model', { expected: `0 … ${cols - 1}`, found: `${given[odd]}` });
+  const label = given.find((value) => value >= cols);
+  if (label !== undefined) {
+    fail('DATA_INVALID', 'a label is no class of the model', { expected: `0 … ${cols - 1}`, found: `${label}` });
   }
-  const hard = 1 - (soft?.share ?? 0);
-  backend.fill(weights, hard / rows);
-  const loss = backend.crossEntropy(value, targets, weights, smoothing, gradient);
-  return soft ? loss + softLoss(backend, value, gradient, soft) : loss;
+  return backend.crossEntropy(value, targets, rowWeights(backend, batch, output, hard), smoothing, gradient);
 }
 
-/** share·T²·divergence of softmax(x/T) from the teacher's (Hinton et al. 2015). */
+/** Σ weight·divergence of softmax(x/T) from the teacher's (Hinton et al. 2015). */
 function softLoss(
   backend: Backend,
   value: Matrix,
   gradient: Matrix,
-  { probabilities, share, temperature: T }: SoftTargets,
+  { probabilities, temperature: T }: SoftTargets,
+  weights: Matrix,
 ): number {
   const scaled = backend.alloc(value.rows, value.cols);
   backend.scaled(1 / T, value, scaled, false);
-  const weights = backend.alloc(value.rows, 1);
-  backend.fill(weights, (share * T * T) / value.rows);
   const slope = backend.alloc(value.rows, value.cols);
   const loss = backend.divergence(scaled, probabilities, weights, slope);
   backend.scaled(1 / T, slope, gradient, true);

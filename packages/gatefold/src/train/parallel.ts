@@ -190,11 +190,16 @@ function partsOf(batch: TrainBatch, threads: number): TrainBatch[] {
       const each = array.length / batch.batch;
       return array.slice(from * each, to * each);
     };
+    const { lengths, targetLengths } = batch;
     parts.push({
       ...batch,
       batch: to - from,
       inputs: Object.fromEntries(Object.entries(batch.inputs).map(([name, array]) => [name, cut(array)])),
       targets: cut(batch.targets),
+      ...(lengths
+        ? { lengths: Object.fromEntries(Object.entries(lengths).map(([name, list]) => [name, list.slice(from, to)])) }
+        : {}),
+      ...(targetLengths ? { targetLengths: targetLengths.slice(from, to) } : {}),
     });
   }
   return parts;

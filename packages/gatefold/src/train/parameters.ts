@@ -1,6 +1,7 @@
 import { decode, denseWeight, fail, keptWeights, type Model, roundTo, type Weight } from '@gatefold/runtime';
 import type { Backend, Matrix } from './backend/types.ts';
 import { CodedWeight } from './coded.ts';
+import { statisticsOf } from './ops/batch-statistics.ts';
 import type { Parameter } from './parameter.ts';
 import type { Var } from './tape.ts';
 
@@ -15,6 +16,8 @@ export interface ParameterOptions {
 export class Parameters {
   /** In the order of the model; steps of codes follow their weight. */
   readonly trained: readonly Parameter[];
+  /** Statistics of batches: saved as they stand, not trained. */
+  private readonly moving: Pick<Parameter, 'name' | 'value'>[] = [];
   private readonly backend: Backend;
   private readonly model: Model;
   private readonly variables = new Map<string, Var>();
@@ -25,12 +28,18 @@ export class Parameters {
     this.backend = backend;
     this.model = coded ?? model;
     const trained: Parameter[] = [];
+    const statistics = statisticsOf(model);
     for (const [name, weight] of Object.entries(model.weights)) {
       const [rows, cols] = matrixShape(weight.shape);
       const value = backend.alloc(rows, cols);
       backend.write(value, decode(weight));
       if (which === 'none' || !which(name)) {
         if (coded) backend.write(value, decode(coded.weights[name]!));
+        this.variables.set(name, { value, tracked: false, gradient: () => value });
+        continue;
+      }
+      if (statistics.has(name)) {
+        this.moving.push({ name, value });
         this.variables.set(name, { value, tracked: false, gradient: () => value });
         continue;
       }
@@ -66,6 +75,11 @@ export class Parameters {
     return this.variables.get(name)!;
   }
 
+  /** Whether the weight holds statistics that follow the batches. */
+  moves(name: string): boolean {
+    return this.moving.some((weight) => weight.name === name);
+  }
+
   /** Before a batch: zero gradients, and coded weights as their codes now stand. */
   prepare(): void {
     for (const { gradient } of this.trained) this.backend.fill(gradient, 0);
@@ -89,13 +103,15 @@ export class Parameters {
     return Math.sqrt(this.trained.reduce((sum, { gradient }) => sum + this.backend.sumSquares(gradient), 0));
   }
 
-  /** A copy of the trained values. */
+  /** A copy of the values that training changes. */
   snapshot(): Map<string, Float32Array> {
-    return new Map(this.trained.map(({ name, value }) => [name, Float32Array.from(this.backend.read(value))]));
+    return new Map(
+      [...this.trained, ...this.moving].map(({ name, value }) => [name, Float32Array.from(this.backend.read(value))]),
+    );
   }
 
   restore(values: ReadonlyMap<string, ArrayLike<number>>): void {
-    for (const { name, value } of this.trained) this.backend.write(value, values.get(name)!);
+    for (const { name, value } of [...this.trained, ...this.moving]) this.backend.write(value, values.get(name)!);
   }
 
   /** The model with these values: coded where it is coded, else in its float type. */

@@ -33,6 +33,8 @@ export function recur(tape: Tape, x: Var, layer: Recurrence): RecurrenceResult {
   const pre = linear(tape, x, layer.weights('W')!, { bias: layer.weights('b'), inPlace });
   if (fused === 'lstm') return lstm(tape, pre, layer);
   if (fused === 'gru') return gru(tape, pre, layer);
+  const { cell, options, mask } = layer;
+  if (cell.name === 'rnn' && options.clip === undefined && mask === undefined) return simple(tape, pre, layer);
   return composed(tape, pre, layer);
 }
 
@@ -260,6 +262,44 @@ function stateGradient(tape: Tape, { recurrentDropout }: Recurrence, dz: Matrix,
   backend.gemm(dz, false, U, false, t, false);
   backend.binary('multiply', t, recurrentDropout, dh, true);
   backend.release(mark);
+}
+
+/** h' = f(pre + U·h): beside the sums only h is kept. */
+function simple(tape: Tape, pre: Var, layer: Recurrence): RecurrenceResult {
+  const { backend } = tape;
+  const { options, steps, batch, initial } = layer;
+  const { units, activation } = options;
+  const U = layer.weights('U')!;
+  const h0 = initial.h ?? tape.constant(zeros(tape, batch, units));
+  const y = tape.result(steps * batch, units, pre, U, h0);
+  const at = (m: Matrix, t: number) => rowsOf(m, t * batch, batch);
+  const taken = order(layer);
+  const inputs: Matrix[] = [];
+  taken.forEach((t, i) => {
+    const before = taken[i - 1];
+    const v = entering(tape, layer, before === undefined ? h0.value : at(y.value, before), U);
+    inputs[i] = v;
+    backend.gemm(v, false, U.value, true, at(pre.value, t), true);
+    backend.unary(activation, at(pre.value, t), at(y.value, t));
+  });
+  tape.record(y, () => {
+    const dz = pre.gradient();
+    for (let i = steps - 1; i >= 0; i--) {
+      const t = taken[i]!;
+      const before = taken[i - 1];
+      backend.unaryGradient(activation, at(pre.value, t), at(y.value, t), at(y.gradient(), t), at(dz, t));
+      const dh = before === undefined ? (h0.tracked ? h0.gradient() : undefined) : at(y.gradient(), before);
+      if (dh) stateGradient(tape, layer, at(dz, t), U.value, dh);
+    }
+    if (U.tracked) {
+      weightGradient(
+        tape,
+        U.gradient(),
+        taken.map((t, i) => ({ dz: at(dz, t), v: inputs[i]! })),
+      );
+    }
+  });
+  return { y, states: { h: tape.view(y, (m) => at(m, taken.at(-1)!)) } };
 }
 
 /** The usual GRU (reset after), by fused kernels as the LSTM. */

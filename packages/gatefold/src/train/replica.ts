@@ -7,9 +7,10 @@ import { applyLoss, type Head, headOf, type LossOptions } from './losses.ts';
 import { Parameters } from './parameters.ts';
 import { randomFor } from './random.ts';
 import { Teacher, type TeacherOptions } from './teacher.ts';
+import type { BlankChoice } from './transcripts.ts';
 
 /** What every thread of a run needs to know: plain data, to be sent to a worker. */
-export interface ReplicaSpec {
+export interface ReplicaSpec extends BlankChoice {
   readonly model: Model;
   readonly task: Task;
   readonly seed: number;
@@ -43,7 +44,7 @@ export class Replica {
       ...(names ? { which: (name: string) => names.has(name) } : {}),
       ...(coded ? { coded } : {}),
     });
-    this.head = headOf(model, task, loss);
+    this.head = headOf(model, task, loss, spec.blank === undefined ? {} : { blank: spec.blank });
     this.graph = new TrainGraph(model, this.head.value);
     this.teacher = teacher && new Teacher(backend, teacher, task);
   }
@@ -59,11 +60,12 @@ export class Replica {
     if (batch.first) graph.reset();
     parameters.prepare();
     const forward = graph.forward(backend, parameters, batch.inputs, {
-      ...{ batch: batch.batch, carry: batch.carry, dropout, recurrentDropout },
+      ...{ batch: batch.batch, carry: batch.carry, dropout, recurrentDropout, training: true },
+      ...(batch.lengths ? { lengths: batch.lengths } : {}),
       random: dropout > 0 || recurrentDropout > 0 ? randomFor(seed, 2, step, this.index) : undefined,
     });
     const soft = this.teacher?.targets(batch);
-    const loss = share * applyLoss(forward, this.head, batch.targets, batch.batch, options, soft);
+    const loss = share * applyLoss(forward, this.head, batch, options, soft);
     if (share !== 1) {
       const slope = forward.output.v.gradient();
       backend.scaled(share, slope, slope, false);

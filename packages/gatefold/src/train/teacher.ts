@@ -31,10 +31,13 @@ export class Teacher {
     this.temperature = temperature;
   }
 
-  targets({ inputs, batch, carry, first }: TrainBatch): SoftTargets {
+  targets({ inputs, batch, lengths, carry, first }: TrainBatch): SoftTargets {
     const { backend, share, temperature } = this;
     if (first) this.graph.reset();
-    const { output } = this.graph.forward(backend, this.parameters, inputs, { batch, carry });
+    const { output } = this.graph.forward(backend, this.parameters, inputs, {
+      ...{ batch, carry },
+      ...(lengths ? { lengths } : {}),
+    });
     const probabilities = backend.alloc(output.v.value.rows, output.v.value.cols);
     backend.scaled(1 / temperature, output.v.value, probabilities, false);
     backend.softmax(probabilities, probabilities);

@@ -5,12 +5,14 @@ import { WasmBackend } from './backend/wasm.ts';
 import { type BatchSource, batchSource, type TrainBatch } from './batches.ts';
 import { type Checkpoint, checkpointKey } from './checkpoint.ts';
 import type { LossOptions } from './losses.ts';
+import { type MemoryPlan, planMemory } from './memory.ts';
 import { Optimizer, type OptimizerOptions } from './optimizer.ts';
 import { Team, type Workers } from './parallel.ts';
 import type { Parameters } from './parameters.ts';
 import { Replica, type ReplicaSpec } from './replica.ts';
 import { rateFactor, type ScheduleOptions } from './schedule.ts';
 import type { TeacherOptions } from './teacher.ts';
+import { checkTranscripts } from './transcripts.ts';
 
 export interface TrainOptions {
   readonly epochs: number;
@@ -93,6 +95,8 @@ export interface TrainResult {
   readonly bestValidation?: number;
   /** Bytes of memory at the peak. */
   readonly peakBytes: number;
+  /** What was reckoned with before. */
+  readonly memory: MemoryPlan;
 }
 
 /**
@@ -110,6 +114,7 @@ class Run {
   private readonly replica: Replica;
   private readonly team: Team | undefined;
   private readonly optimizer: Optimizer;
+  private readonly memory: MemoryPlan;
   private readonly source: BatchSource;
   private readonly key: string;
   /** Where the next step begins. */
@@ -131,14 +136,18 @@ class Run {
       ...(trained ? { trained: Object.keys(model.weights).filter(trained) } : {}),
       ...(coded ? { coded } : {}),
       ...(teacher ? { teacher } : {}),
+      ...(dataset.blank === undefined ? {} : { blank: dataset.blank }),
     };
+    if (dataset.task === 'transcribe') checkTranscripts(model, dataset);
     this.backend = options.backend ?? new WasmBackend();
-    this.replica = new Replica(this.backend, spec);
-    this.parameters = this.replica.parameters;
-    this.optimizer = new Optimizer(this.backend, this.parameters, options.optimizer ?? { name: 'adam' });
     this.source = batchSource(dataset, { batch, window, seed });
     // A page that is not isolated has no memory to share: one thread does it all.
     const count = typeof SharedArrayBuffer === 'undefined' ? 0 : (workers?.count ?? 0);
+    const { optimizer = { name: 'adam' } } = options;
+    this.memory = planMemory({ spec, dataset, optimizer, batch, window, threads: count + 1 }, this.backend);
+    this.replica = new Replica(this.backend, spec);
+    this.parameters = this.replica.parameters;
+    this.optimizer = new Optimizer(this.backend, this.parameters, optimizer);
     this.key = checkpointKey(this.parameters, { batch, window, seed, perEpoch: this.source.perEpoch, workers: count });
     if (workers && count > 0) this.team = new Team(this.replica, spec, workers);
     if (options.resume) this.resume(options.resume);
@@ -317,7 +326,8 @@ class Run {
       steps: this.step,
       interrupted: this.stopping,
       ...(Number.isFinite(this.bestValidation) ? { bestValidation: this.bestValidation } : {}),
-      peakBytes: 4 * this.backend.peak,
+      peakBytes: (this.backend.name === 'float64' ? 8 : 4) * this.backend.peak,
+      memory: this.memory,
     };
   }
 }

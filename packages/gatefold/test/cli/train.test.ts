@@ -2,11 +2,10 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readGatefold } from '@gatefold/runtime';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { randomSource } from '../../../runtime/test/support/random.ts';
-import { exitCodeOf, reportError } from '../../src/cli/context.ts';
-import { buildProgram } from '../../src/cli/program.ts';
 import { writeNpz } from '../../src/data/npz.ts';
+import { gatefold } from './gatefold.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gatefold-train-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -23,27 +22,6 @@ writeFileSync(
     ['y', { shape: [240], data: y }],
   ]),
 );
-
-async function gatefold(...args: string[]): Promise<{ status: number; json: Record<string, unknown> }> {
-  let text = '';
-  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
-    text += String(chunk);
-    return true;
-  });
-  process.exitCode = 0;
-  let status = 0;
-  try {
-    await buildProgram(new AbortController().signal).parseAsync(['node', 'gatefold', ...args, '--json', '--quiet']);
-    status = Number(process.exitCode);
-  } catch (error) {
-    reportError(error, true);
-    status = exitCodeOf(error);
-  } finally {
-    spy.mockRestore();
-    process.exitCode = 0;
-  }
-  return { status, json: JSON.parse(text) };
-}
 
 const fresh = ['train', '--arch', 'lstm:8 dense', '--data', at('d.npz'), '--task', 'classify', '--batch', '8'];
 
@@ -83,6 +61,23 @@ describe('training from the command line', () => {
     const rest = await gatefold(...fresh, ...options, '-o', at('cut.gatefold'), '--resume');
     expect(rest.status).toBe(0);
     expect(readFileSync(at('cut.gatefold'))).toEqual(readFileSync(at('whole.gatefold')));
+  });
+
+  it('says at once that a log cannot be written, and keeps what was learnt', async () => {
+    const nowhere = await gatefold(...fresh, '-o', at('log.gatefold'), '--log', at('no/folder/log.jsonl'));
+    expect(nowhere).toMatchObject({
+      status: 1,
+      json: { error: { code: 'FILE_WRITE', place: at('no/folder/log.jsonl') } },
+    });
+    expect(existsSync(at('log.gatefold.checkpoint'))).toBe(false);
+  });
+
+  it.runIf(existsSync('/dev/full'))('stops where a log is full', async () => {
+    const full = await gatefold(...fresh, '--epochs', '400', '-o', at('full.gatefold'), '--log', '/dev/full');
+    const hint = expect.stringContaining('--resume');
+    expect(full).toMatchObject({ status: 1, json: { error: { code: 'FILE_WRITE', place: '/dev/full', hint } } });
+    expect(existsSync(at('full.gatefold.checkpoint'))).toBe(true);
+    expect(existsSync(at('full.gatefold'))).toBe(false);
   });
 
   it('refuses what cannot be', async () => {

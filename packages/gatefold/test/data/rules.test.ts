@@ -162,9 +162,15 @@ describe('sequences of different lengths', () => {
 
   it('come in batches of one length with their targets', () => {
     expect([...batches(ragged, 8)]).toEqual([
-      { from: 0, batch: 1, inputs: { x: Float32Array.of(4) }, targets: Float32Array.of(1) },
-      { from: 1, batch: 1, inputs: { x: Float32Array.of(8, 9) }, targets: Float32Array.of(1) },
-      { from: 2, batch: 2, inputs: { x: Float32Array.of(1, 2, 3, 5, 6, 7) }, targets: Float32Array.of(0, 2) },
+      { from: 0, batch: 1, ids: [1], inputs: { x: Float32Array.of(4) }, targets: Float32Array.of(1) },
+      { from: 1, batch: 1, ids: [3], inputs: { x: Float32Array.of(8, 9) }, targets: Float32Array.of(1) },
+      {
+        from: 2,
+        batch: 2,
+        ids: [0, 2],
+        inputs: { x: Float32Array.of(1, 2, 3, 5, 6, 7) },
+        targets: Float32Array.of(0, 2),
+      },
     ]);
     expect([...batches(ragged, 1)].map(({ from, batch }) => [from, batch])).toEqual([0, 1, 2, 3].map((n) => [n, 1]));
   });
@@ -229,6 +235,6 @@ describe('sequences of different lengths', () => {
   });
 });
 
-it('says of sound files that they come later', () => {
-  refused(() => datasetFromFile('a.wav', Uint8Array.of(1)), 'later version');
+it('says of sound files where they go', () => {
+  refused(() => datasetFromFile('a.wav', new Uint8Array(4)), 'a folder of .wav files');
 });

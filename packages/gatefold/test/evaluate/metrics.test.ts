@@ -130,9 +130,30 @@ describe('values', () => {
   });
 });
 
+describe('label sequences', () => {
+  it.each([
+    ['kitten', 'sitting', 3],
+    ['abc', 'abc', 0],
+    ['abc', '', 3],
+    ['', 'ab', 2],
+    ['intention', 'execution', 5],
+  ])('%s is %s after %i edits', (wanted, found, edits) => {
+    const sums = new MetricSums();
+    const codes = (word: string) => Array.from(word, (letter) => letter.charCodeAt(0));
+    sums.addTranscript(codes(wanted), codes(found), 6);
+    const labels = Math.max(1, wanted.length);
+    expect(sums.result('transcribe')).toEqual({
+      labelErrorRate: edits / labels,
+      sequenceAccuracy: Number(edits === 0),
+      loss: 6 / labels,
+    });
+  });
+});
+
 it('judges each task by one metric', () => {
-  expect(mainMetric('classify')).toEqual({ name: 'accuracy', better: 'more' });
-  expect(mainMetric('label')).toEqual({ name: 'accuracy', better: 'more' });
-  expect(mainMetric('language')).toEqual({ name: 'perplexity', better: 'less' });
-  expect(mainMetric('regress')).toEqual({ name: 'rmse', better: 'less' });
+  expect(mainMetric('classify')).toEqual({ name: 'accuracy', better: 'more', share: true });
+  expect(mainMetric('label')).toEqual({ name: 'accuracy', better: 'more', share: true });
+  expect(mainMetric('transcribe')).toEqual({ name: 'labelErrorRate', better: 'less', share: true });
+  expect(mainMetric('language')).toEqual({ name: 'perplexity', better: 'less', share: false });
+  expect(mainMetric('regress')).toEqual({ name: 'rmse', better: 'less', share: false });
 });

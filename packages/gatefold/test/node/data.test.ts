@@ -147,7 +147,7 @@ describe('modules', () => {
   it.each(broken)('are refused: %s', (name, text, word) => refused(write(`broken-${name}.mjs`, text), word));
 });
 
-it('says that folders of sounds come later', async () => {
+it('asks a model of sounds for its front end', async () => {
   mkdirSync(join(folder, 'sounds'));
-  await refused(join(folder, 'sounds'), 'come in a later version');
+  await refused(join(folder, 'sounds'), 'how sounds become features', 'metadata.frontEnd');
 });

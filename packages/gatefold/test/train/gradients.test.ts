@@ -85,6 +85,7 @@ const cases: Record<string, Case> = {
     ]),
   ),
   'recurrent zeros where masked': cellCase(cellChoices.lstm!, 8, { zeroOutputForMask: true }, true),
+  'recurrent rnn, linear': cellCase(cellChoices.rnn!, 8, { activation: ['linear'] }),
   'recurrent states in and out': caseOf((draft) => {
     const first = recurrentNode(draft.random, draft.weights, 'first', cellChoices.lstm!, features, 8);
     const second = recurrentNode(draft.random, draft.weights, 'second', cellChoices.lstm!, 8, 8);
@@ -99,6 +100,23 @@ const cases: Record<string, Case> = {
   ),
   'conv1d in groups': caseOf(one('conv1d', { size: 2, groups: 2 }, { kernel: [6, features], bias: [6] })),
   scaleShift: caseOf(one('scaleShift', {}, { scale: [features], shift: [features] })),
+  'scaleShift by the statistics of the batch': {
+    ...caseOf((draft) => {
+      const x = one('scaleShift', { epsilon: 1e-3 }, { scale: [features], shift: [features] })(draft);
+      return addNode(draft, 'after', 'dense', { x }, {}, { kernel: [3, features] });
+    }),
+    training: true,
+  },
+  constant: caseOf((draft) => {
+    addNode(draft, 'start', 'constant', {}, {}, { value: [8] });
+    const cell = recurrentNode(draft.random, draft.weights, 'cell', cellChoices.rnn!, features, 8);
+    draft.nodes.push({ ...cell, inputs: { ...x, h: 'start' } });
+    return 'cell.y';
+  }),
+  'view of runs': caseOf(one('view', { offset: 1, sizes: [2, 3], strides: [0, 1] })),
+  'view backwards and with strides': caseOf(one('view', { offset: 3, sizes: [2, 2], strides: [-1, -2] })),
+  'reduceFeatures max': caseOf(one('reduceFeatures', { function: 'max', size: 2 })),
+  'reduceFeatures mean': caseOf(one('reduceFeatures', { function: 'mean' })),
   prelu: caseOf(one('prelu', {}, { slope: [features] })),
   softmax: caseOf(one('softmax')),
   'normalization layer': caseOf(

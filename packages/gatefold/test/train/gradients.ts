@@ -5,6 +5,8 @@ import { TrainGraph } from '../../src/train/graph.ts';
 import { Parameters } from '../../src/train/parameters.ts';
 
 export interface Case {
+  /** Whether statistics are the batch's own. */
+  readonly training?: boolean;
   readonly coded?: Model;
   readonly model: Model;
   readonly batch: number;
@@ -14,14 +16,14 @@ export interface Case {
 /** Σ (output − target)²·weight over all outputs, with its gradient for every weight. */
 export function lossAndGradients(
   backend: Backend,
-  { model, batch, inputs, coded }: Case,
+  { model, batch, inputs, coded, training = false }: Case,
   change: (parameters: Parameters) => void = () => {},
 ): { loss: number; gradients: Map<string, ArrayLike<number>> } {
   const mark = backend.mark();
   const parameters = new Parameters(backend, model, coded ? { coded } : {});
   change(parameters);
   parameters.prepare();
-  const { tape, output } = new TrainGraph(model).forward(backend, parameters, inputs, { batch });
+  const { tape, output } = new TrainGraph(model).forward(backend, parameters, inputs, { batch, training });
   const { rows, cols } = output.v.value;
   const random = randomSource(99);
   const targets = backend.alloc(rows, cols);

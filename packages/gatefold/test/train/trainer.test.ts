@@ -19,6 +19,17 @@ import {
 import { rateFactor } from '../../src/train/schedule.ts';
 import { bits, recall, text } from '../support/tasks.ts';
 
+/** The same with sequences of different lengths. */
+function ragged(count: number, seed: number): Dataset {
+  const { inputs, ...rest } = recall(count, seed, 12);
+  const lengths = Array.from({ length: count }, (_, i) => 4 + ((i * 5) % 9));
+  const parts = lengths.map((steps, i) => inputs.x!.data.subarray(i * 36, i * 36 + steps * 3));
+  return {
+    ...rest,
+    inputs: { x: { shape: [count, 12, 3], data: Float32Array.from(parts.flatMap((p) => [...p])), lengths } },
+  };
+}
+
 const everything: Omit<TrainOptions, 'epochs'> = {
   ...{ batch: 16, window: 12, seed: 4, dropout: 0.2, recurrentDropout: 0.1, averageFrom: 1 },
   schedule: { name: 'cosine', warmup: 3 },
@@ -56,6 +67,43 @@ describe('training', () => {
     },
   );
 
+  it('learns to remember over sequences of different lengths', async () => {
+    const data = ragged(256, 1);
+    const { model } = await train(modelFor('lstm:12 dense', data), data, {
+      ...{ epochs: 12, batch: 16 },
+      optimizer: { name: 'adam', rate: 0.02, clipNorm: 1 },
+    });
+    expect((await evaluate(model, ragged(200, 2))).metrics.accuracy).toBeGreaterThan(0.95);
+  });
+
+  it('normalizes by the batch, and saves what the data are like', async () => {
+    // Features far from zero, of very different sizes.
+    const shifted = (count: number, seed: number) => {
+      const { inputs, ...rest } = ragged(count, seed);
+      const data = inputs.x!.data.map((value, i) => 100 * (i % 3) + 10 ** (i % 3) * value);
+      return { ...rest, inputs: { x: { ...inputs.x!, data } } };
+    };
+    const data = shifted(256, 1);
+    const start = modelFor('batchnorm lstm:12 dense', data);
+    const { model } = await train(start, data, {
+      ...{ epochs: 14, batch: 32 },
+      optimizer: { name: 'adam', rate: 0.02, clipNorm: 1, decay: 0.01 },
+    });
+    expect((await evaluate(model, shifted(200, 2))).metrics.accuracy).toBeGreaterThan(0.95);
+    const [scale, shift] = ['scale', 'shift'].map((role) => decode(model.weights[`statistics/${role}`]!));
+    for (const k of [0, 1, 2]) {
+      const column = [...data.inputs.x!.data].filter((_, i) => i % 3 === k);
+      const mean = column.reduce((a, b) => a + b) / column.length;
+      const deviation = Math.sqrt(column.reduce((sum, value) => sum + (value - mean) ** 2, 0) / column.length);
+      expect(Math.abs(-shift![k]! / scale![k]! - mean)).toBeLessThan(0.15 * deviation);
+      expect(1 / scale![k]! / deviation).toBeGreaterThan(0.85);
+      expect(1 / scale![k]! / deviation).toBeLessThan(1.15);
+    }
+    // A node that is frozen keeps its statistics.
+    const frozen = await train(start, data, { epochs: 1, trained: (name) => !name.startsWith('statistics/') });
+    expect([...decode(frozen.model.weights['statistics/shift']!)]).toEqual([0, 0, 0]);
+  });
+
   it('learns a text with carried states', async () => {
     const data = text(700);
     const { model } = await train(modelFor('embedding:6 lstm:16 dense', data), data, {
@@ -67,6 +115,8 @@ describe('training', () => {
 
   it.each([
     ['examples', recall(96, 3), 'lstm:8 gru:8 dense'],
+    ['examples of different lengths', ragged(96, 3), 'bilstm:8 gru:8 dense'],
+    ['examples with batch normalization', ragged(96, 3), 'batchnorm lstm:8 batchnorm dense'],
     ['a text', text(600), 'embedding:4 lstm:8 lstm:8 dense'],
   ])('of %s continues from a checkpoint with the same bits', async (_, data, line) => {
     const start = modelFor(line, data);
@@ -88,6 +138,7 @@ describe('training', () => {
   it('by several threads is training by one, and continues with the same bits', async () => {
     for (const [data, line] of [
       [recall(90, 3), 'lstm:8 dense'],
+      [ragged(90, 3), 'lstm:8 dense'],
       [text(600), 'embedding:4 gru:8 dense'],
     ] as const) {
       const start = modelFor(line, data);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type AttributeValue, denseWeight, type Model, type Node, type Port } from '@gatefold/runtime';
+import { type AttributeValue, decode, denseWeight, type Model, type Node, type Port } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import type { Dataset } from '../../src/data/index.ts';
 import { readNpz, toFloat32 } from '../../src/data/npz.ts';
@@ -49,6 +49,10 @@ function modelOf(arrays: Fixture, cell: string, layers: number, answer: 'last' |
     }
   }
   if (answer === 'last') value = node('last', 'last', { x: value });
+  if (arrays.has('w/statistics/scale')) {
+    value = node('scaleShift', 'statistics', { x: value }, { epsilon: 1e-5 });
+    value = node('scaleShift', 'norm', { x: value });
+  }
   value = node('softmax', 'softmax', { x: node('dense', 'dense', { x: value }) });
   const port: Port = arrays.has('w/embedding/table')
     ? { name: 'x', shape: ['batch', 'time'], dtype: 'int32' }
@@ -76,6 +80,7 @@ const cases: { name: string; cell: string; layers: number; options: Omit<TrainOp
     layers: 1,
     options: { optimizer: { name: 'sgd', rate: 0.5, momentum: 0.9, nesterov: true, decay: 1e-3, clipNorm: 0.25 } },
   },
+  { name: 'batch-norm', cell: 'gru', layers: 1, options: adam },
   { name: 'language', cell: 'lstm', layers: 1, options: { ...adam, batch: 2, window: 10 } },
 ];
 
@@ -93,7 +98,7 @@ describe('the losses of 50 steps are those of PyTorch', () => {
           }
         : { name, task: 'classify', count: x.shape[0]!, inputs: { x }, targets: y };
       const losses: number[] = [];
-      await train(modelOf(arrays, cell, layers, language ? 'each' : 'last'), dataset, {
+      const { model } = await train(modelOf(arrays, cell, layers, language ? 'each' : 'last'), dataset, {
         ...{ epochs: language ? 1 : 50, backend: new Backend(), batch: dataset.count },
         ...options,
         onEvent: (event) => {
@@ -104,6 +109,13 @@ describe('the losses of 50 steps are those of PyTorch', () => {
       expect(losses).toHaveLength(wanted.length);
       const worst = Math.max(...losses.map((loss, i) => Math.abs(loss - wanted[i]!)));
       expect(worst).toBeLessThan(1e-4);
+      if (arrays.has('mean')) {
+        const [scale, shift] = ['scale', 'shift'].map((role) => decode(model.weights[`w/statistics/${role}`]!));
+        arrays.get('mean')!.data.forEach((mean, i) => {
+          expect(-shift![i]! / scale![i]!).toBeCloseTo(mean, 4);
+          expect(scale![i]! ** -2 - 1e-5).toBeCloseTo(arrays.get('variance')!.data[i]!, 4);
+        });
+      }
       expect(losses.at(-1)!).toBeLessThan(language ? losses[0]! + 0.2 : losses[0]! / 2);
     });
   }

@@ -212,9 +212,10 @@ function checkGoals(
   }
   if (maxDrop === undefined) return;
   if (!a || !b || !task) return;
-  const { name, better } = mainMetric(task);
-  // Points for accuracy, per cent for errors and perplexities.
-  const drop = better === 'more' ? (a[name]! - b[name]!) * 100 : (b[name]! / a[name]! - 1) * 100;
+  const { name, better, share } = mainMetric(task);
+  // Points for shares, per cent for errors and perplexities.
+  const worse = better === 'more' ? a[name]! - b[name]! : b[name]! - a[name]!;
+  const drop = (share ? worse : worse / a[name]!) * 100;
   if (drop > maxDrop) {
     fail('GOAL_MISSED', `${name} became worse than asked`, {
       place: '--max-drop',

@@ -3,6 +3,8 @@ import {
   bitsPerWeight,
   type Dim,
   decode,
+  type FrontEndOptions,
+  frontEndOptions,
   graphOf,
   type Model,
   type Node,
@@ -29,6 +31,7 @@ function describeModel({ model, format, bytes }: LoadedModel) {
     parameters: weights.reduce((sum, values) => sum + values.length, 0),
     nonZero: weights.reduce((sum, values) => sum + countNonZero(values), 0),
     bytes,
+    ...(frontEndOptions(model) ? { frontEnd: frontEndOptions(model) } : {}),
     ...main,
     ...(graphs.length > 1 ? { graphs } : {}),
     ...(assumptionsOf(model).length > 0 ? { assumptions: assumptionsOf(model) } : {}),
@@ -90,6 +93,22 @@ function countNonZero(values: Float32Array): number {
 
 const showDims = (shape: readonly Dim[]) => `[${shape.join(', ')}]`;
 
+function describeFrontEnd({
+  sampleRate,
+  window,
+  hop,
+  melBands,
+  coefficients,
+  lowest,
+  highest,
+  mean,
+}: FrontEndOptions): string {
+  const ms = (samples: number) => `${Number(((samples / sampleRate) * 1000).toFixed(2))} ms`;
+  const bands = `${melBands} mel bands from ${lowest} to ${highest} Hz`;
+  const features = coefficients === undefined ? bands : `${coefficients} MFCC of ${bands}`;
+  return `${sampleRate} Hz, ${features}, ${ms(window)} every ${ms(hop)}${mean ? ', normalized' : ''}`;
+}
+
 function describeText(about: ReturnType<typeof describeModel>): string {
   const cells = (count: number, show: (n: number) => string) => (count === 0 ? '' : show(count));
   const rows = about.nodes.map((node) => [
@@ -116,6 +135,7 @@ function describeText(about: ReturnType<typeof describeModel>): string {
     `${about.name}  (${about.format} ${about.formatVersion}, ${showBytes(about.bytes)})`,
     `inputs   ${about.inputs.map((port) => `${port.name} ${showDims(port.shape)} ${port.dtype}`).join(', ')}`,
     `outputs  ${about.outputs.map((port) => `${port.name} ${showDims(port.shape)}`).join(', ')}`,
+    ...(about.frontEnd ? [`sounds   ${describeFrontEnd(about.frontEnd)}`] : []),
     about.streams ? 'streams  step by step' : `streams  no: ${about.wholeReasons.join('; ')}`,
     '',
     alignedTable(['node', 'op', 'output', 'matrices', ...right], rows, right),

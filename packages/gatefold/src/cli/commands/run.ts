@@ -12,7 +12,10 @@ import { type NpyArray, readNpz, toFloat32, writeNpz } from '../../data/npz.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
 import type { Context } from '../context.ts';
 import { openModel } from '../open.ts';
+import { arraysOfAll, namesSounds, runSounds } from './run-sounds.ts';
 
+/** Recordings of which a person is told. */
+const mostShown = 40;
 const engines: readonly Engine[] = [referenceEngine, simd128Engine, relaxedEngine];
 
 /** The engine of that name, or the best that runs here. */
@@ -62,6 +65,25 @@ export async function run(
   checkOutput(options.output, context.force);
   const { model } = await openModel(context, path, options);
   const session = createSession(model, engineOption(options.engine));
+  if (namesSounds(options.input)) {
+    const heard = await runSounds(model, session, options.input, (x) => {
+      const input = session.inputs[0]!;
+      const shape = [1, x.length / input.width, input.width];
+      return options.steps
+        ? runSteps(session, new Map([[input.name, { shape, data: x }]]), 1)
+        : session.run(x, { batch: 1 });
+    });
+    await context.save([[options.output, writeNpz(arraysOfAll(heard))]]);
+    const sounds = heard.map(({ name, said }) => ({ name, ...(said === undefined ? {} : { said }) }));
+    context.result({ engine: session.engine.name, sounds, output: options.output }, () =>
+      [
+        `${options.output}: outputs of ${heard.length} recordings on the ${session.engine.name} engine`,
+        ...heard.slice(0, mostShown).flatMap(({ name, said }) => (said === undefined ? [] : [`  ${name}  ${said}`])),
+        ...(heard.length > mostShown ? [`  … (--json tells all ${heard.length})`] : []),
+      ].join('\n'),
+    );
+    return;
+  }
   const arrays = arraysFor(session, readNpz(await readBytes(options.input)));
   const batch = [...arrays.values()][0]!.shape[0]!;
   const results = options.steps ? runSteps(session, arrays, batch) : session.run(inputsOf(arrays), { batch });

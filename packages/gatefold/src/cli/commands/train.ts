@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { appendFile, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { fail, type Model, usesOf, validate } from '@gatefold/runtime';
 import { match, placeOf, requireMatch } from '../../compress/address.ts';
 import { codesOf } from '../../compress/finetune.ts';
@@ -17,11 +18,13 @@ import {
   type TrainOptions,
   type TrainResult,
   train,
+  WasmBackend,
   writeCheckpoint,
 } from '../../train/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
 import { dataFor, dataForNew } from '../data-source.ts';
+import { openLog } from '../log.ts';
 import { openModel } from '../open.ts';
 import type { TrainFlags } from '../train-options.ts';
 import { checkTarget, saveModel } from './convert.ts';
@@ -49,7 +52,7 @@ export async function trainNew(context: Context, flags: Flags): Promise<void> {
   }
   const whole = await dataForNew(flags, flags.data!);
   const model = modelFor(flags.arch, whole, context.seed);
-  const judge = flags.valid === undefined ? undefined : await dataForNew(flags, flags.valid, whole.classes);
+  const judge = flags.valid === undefined ? undefined : await dataForNew(flags, flags.valid, whole);
   await run(context, flags, { model, ...parted(context, flags, whole, judge), epochs: flags.epochs ?? 10 });
 }
 
@@ -68,6 +71,12 @@ function parted(
   whole: Dataset,
   judge: Dataset | undefined,
 ): { data: Dataset; valid: Dataset } {
+  if (whole.frontEnd && !whole.targets) {
+    fail('DATA_INVALID', 'the recordings have no labels to learn', {
+      place: whole.name,
+      expected: 'a sub-folder per class, or a table that tells what each recording is',
+    });
+  }
   if (judge) return { data: whole, valid: judge };
   const { train: data, valid } = holdOut(whole, share, context.seed);
   context.note(`no --valid: ${(share * 100).toFixed(0)} % of ${whole.name} is held out to judge with`);
@@ -91,7 +100,7 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
   const workers = trainWorkers(flags.threads ?? 1);
-  let log = Promise.resolve();
+  const log = flags.log === undefined ? undefined : await openLog(flags.log, interrupt);
   let result: TrainResult;
   try {
     result = await train(model, prepared.data, {
@@ -99,12 +108,13 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
       ...(flags.resume ? { resume: readCheckpoint(await readBytes(checkpoint)) } : {}),
       ...codesOf(model),
       ...(workers ? { workers } : {}),
+      backend: new WasmBackend(Math.min(2 ** 31, Math.floor(totalmem() / (flags.threads ?? 1) / 4) * 4)),
       signal: AbortSignal.any([context.signal, stop.signal]),
       validate: async (candidate) => (better === 'less' ? 1 : -1) * (await judge(candidate)),
       onCheckpoint: (made) => writeBytes(checkpoint, writeCheckpoint(made), true),
       onEvent: (event) => {
         const line = describe(event, name, better);
-        if (flags.log) log = log.then(() => appendFile(flags.log!, `${JSON.stringify(line)}\n`));
+        log?.write(line);
         if (event.kind === 'epoch') {
           epochsSeen.push(line);
           context.note(epochLine(event, prepared.epochs, name, Number(line[name])));
@@ -113,7 +123,7 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
         }
       },
     });
-    await log;
+    await log?.done(`Nothing is lost: the same command with --resume goes on from ${checkpoint}`);
   } finally {
     process.off('SIGINT', interrupt);
     process.off('SIGTERM', interrupt);
@@ -139,7 +149,14 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
   context.result(
     {
       output: flags.output,
-      ...{ bytes, steps: result.steps, peakBytes: result.peakBytes, epochs: epochsSeen, metrics },
+      ...{
+        bytes,
+        steps: result.steps,
+        peakBytes: result.peakBytes,
+        memory: result.memory,
+        epochs: epochsSeen,
+        metrics,
+      },
       ...(before === undefined ? {} : { before: { [name]: before } }),
     },
     () =>

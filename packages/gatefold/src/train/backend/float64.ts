@@ -1,10 +1,12 @@
 import type { Activation } from '@gatefold/runtime';
-import { derivative64, functions64 } from '../functions64.ts';
+import { ctc64 } from '../ctc.ts';
+import { derivative64, elementTerm, functions64, sigmoid } from '../functions64.ts';
 import { Arena } from './arena.ts';
 import type {
   AdamStep,
   Backend,
   BinaryFunction,
+  CtcTargets,
   ElementLoss,
   Matrix,
   NormalizationKind,
@@ -25,13 +27,13 @@ const binaries: Record<BinaryFunction, (a: number, b: number) => number> = {
 
 /** Half to even. */
 const roundEven = (v: number) => v + 6755399441055744 - 6755399441055744;
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
 
 /** The backend as it is defined, in float64 and without haste. */
 export class Float64Backend implements Backend {
   readonly name = 'float64';
   private memory = new Float64Array(1 << 12);
-  private readonly arena = new Arena(0, 1 << 27, (numbers) => {
+  readonly limit = 1 << 27;
+  private readonly arena = new Arena(0, this.limit, (numbers) => {
     if (numbers <= this.memory.length) return;
     const grown = new Float64Array(Math.max(numbers, 2 * this.memory.length));
     grown.set(this.memory);
@@ -130,11 +132,12 @@ export class Float64Backend implements Backend {
   }
 
   gather(table: Matrix, ids: Matrix, y: Matrix): void {
-    this.each(y, (r, c) => this.get(table, this.get(ids, r, 0), c));
+    this.each(y, (r, c) => (this.get(ids, r, 0) < 0 ? 0 : this.get(table, this.get(ids, r, 0), c)));
   }
 
   scatterAdd(y: Matrix, ids: Matrix, table: Matrix): void {
     for (let r = 0; r < y.rows; r++) {
+      if (this.get(ids, r, 0) < 0) continue;
       const row = { ...table, at: table.at + this.get(ids, r, 0) * table.stride, rows: 1 };
       this.each(row, (_, c, old) => old + this.get(y, r, c));
     }
@@ -298,6 +301,25 @@ export class Float64Backend implements Backend {
     return loss;
   }
 
+  ctc(x: Matrix, { steps, labels, counts, weights, blank }: CtcTargets, dx: Matrix): number {
+    const batch = steps.rows;
+    let loss = 0;
+    this.fill(dx, 0);
+    for (let b = 0; b < batch; b++) {
+      const weight = this.get(weights, b, 0);
+      const wanted = Array.from({ length: this.get(counts, b, 0) }, (_, i) => this.get(labels, b, i));
+      const rows = Array.from({ length: this.get(steps, b, 0) }, (_, t) =>
+        Array.from({ length: x.cols }, (_, c) => this.get(x, t * batch + b, c)),
+      );
+      const { loss: own, gradient } = ctc64(rows, wanted, blank);
+      loss += weight * own;
+      gradient.forEach((row, t) => {
+        this.each({ ...dx, at: dx.at + (t * batch + b) * dx.stride, rows: 1 }, (_, c) => weight * row[c]!);
+      });
+    }
+    return loss;
+  }
+
   elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
     let loss = 0;
     this.each(dx, (r, c) => {
@@ -365,20 +387,5 @@ export class Float64Backend implements Backend {
     const d = (r: number, c: number) => this.get(g, r, c) + decay * this.get(w, r, c);
     this.each(v, (r, c, old) => momentum * old + d(r, c));
     this.each(w, (r, c, old) => old - rate * (nesterov ? d(r, c) + momentum * this.get(v, r, c) : this.get(v, r, c)));
-  }
-}
-
-/** A loss and its slope. */
-function elementTerm(kind: ElementLoss, delta: number, value: number, target: number): [number, number] {
-  const e = value - target;
-  switch (kind) {
-    case 'squared':
-      return [e * e, 2 * e];
-    case 'absolute':
-      return [Math.abs(e), Math.sign(e)];
-    case 'huber':
-      return Math.abs(e) <= delta ? [0.5 * e * e, e] : [delta * (Math.abs(e) - 0.5 * delta), delta * Math.sign(e)];
-    case 'logistic':
-      return [Math.log1p(Math.exp(-Math.abs(value))) + Math.max(value, 0) - target * value, sigmoid(value) - target];
   }
 }

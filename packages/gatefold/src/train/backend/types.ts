@@ -28,6 +28,19 @@ export interface OperandCodes {
   readonly scale: number;
 }
 
+/** Sequences and their label sequences for CTC; every matrix has a row per sequence. */
+export interface CtcTargets {
+  /** [sequences, 1]: steps that count, from the first. */
+  readonly steps: Matrix;
+  /** [sequences, most], of which the first `counts` [sequences, 1] are labels; no label is the blank. */
+  readonly labels: Matrix;
+  readonly counts: Matrix;
+  /** [sequences, 1] */
+  readonly weights: Matrix;
+  /** The class that stands for no label. */
+  readonly blank: number;
+}
+
 export interface AdamStep {
   readonly rate: number;
   readonly beta1: number;
@@ -52,7 +65,9 @@ export interface SgdStep {
  * both. Operations ending in a destination with `add` add to what is there.
  */
 export interface Backend {
-  readonly name: 'float64' | 'wasm';
+  readonly name: 'float64' | 'wasm' | 'counting';
+  /** Most numbers that may be allocated at once. */
+  readonly limit: number;
 
   /** Room for a matrix, contents undefined; freed by `release`. @throws MEMORY_LIMIT */
   alloc(rows: number, cols: number): Matrix;
@@ -85,9 +100,9 @@ export interface Backend {
   /** c ← [c +] op(a)·op(b); op transposes where asked. */
   gemm(a: Matrix, transposeA: boolean, b: Matrix, transposeB: boolean, c: Matrix, add: boolean): void;
 
-  /** y[r] ← table[ids[r]]; ids are whole numbers within the table. */
+  /** y[r] ← table[ids[r]]; ids are whole numbers within the table, or below zero, which gives zeros. */
   gather(table: Matrix, ids: Matrix, y: Matrix): void;
-  /** table[ids[r]] ← table[ids[r]] + y[r] */
+  /** table[ids[r]] ← table[ids[r]] + y[r], where the id is not below zero. */
   scatterAdd(y: Matrix, ids: Matrix, table: Matrix): void;
 
   /** y ← normalized rows of x; inverse [rows, 1] is kept for the gradient. */
@@ -111,6 +126,11 @@ export interface Backend {
   crossEntropy(x: Matrix, classes: Matrix, weights: Matrix, smoothing: number, dx: Matrix): number;
   /** Σ weight·Kullback–Leibler divergence of softmax(x) from target distributions; dx is the gradient. */
   divergence(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number;
+  /**
+   * Σ weight·−log p(labels | softmax(x)) over all alignments (CTC, Graves et al. 2006); x and its gradient dx
+   * [steps·sequences, classes], time first. A sequence that is too short for its labels gives infinity.
+   */
+  ctc(x: Matrix, targets: CtcTargets, dx: Matrix): number;
   /** Σ weight·loss(x, target) over all elements; dx is the gradient. */
   elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number;
 

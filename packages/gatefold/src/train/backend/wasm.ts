@@ -1,10 +1,12 @@
 import { type Activation, fail, functionNames, functionTable } from '@gatefold/runtime';
 import { Arena } from './arena.ts';
+import { ctcWorkspace } from './counting.ts';
 import { kernels } from './generated/kernels.ts';
 import type {
   AdamStep,
   Backend,
   BinaryFunction,
+  CtcTargets,
   ElementLoss,
   Matrix,
   NormalizationKind,
@@ -36,6 +38,7 @@ let compiled: WebAssembly.Module | undefined;
 /** float32, by the kernels of packages/gatefold/assembly. */
 export class WasmBackend implements Backend {
   readonly name = 'wasm';
+  readonly limit: number;
   private readonly memory: WebAssembly.Memory;
   private readonly call: Readonly<Record<string, Kernel>>;
   private readonly arena: Arena;
@@ -44,12 +47,13 @@ export class WasmBackend implements Backend {
 
   /** `limit` is in bytes, at most 4 GiB. @throws MEMORY_LIMIT */
   constructor(limit = 2 ** 31) {
+    this.limit = limit / 4;
     this.memory = new WebAssembly.Memory({ initial: 16 });
     compiled ??= new WebAssembly.Module(Uint8Array.from(atob(kernels), (char) => char.charCodeAt(0)));
     const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
     this.call = exports as unknown as Record<string, Kernel>;
     this.floats = new Float32Array(this.memory.buffer);
-    this.arena = new Arena(RESERVED / 4, limit / 4, (numbers) => this.reserve(numbers));
+    this.arena = new Arena(RESERVED / 4, this.limit, (numbers) => this.reserve(numbers));
     const size = (exports.scratchFloats as WebAssembly.Global).value as number;
     this.scratch = 4 * this.arena.alloc(1, size).at;
   }
@@ -151,11 +155,11 @@ export class WasmBackend implements Backend {
   }
 
   gather(table: Matrix, ids: Matrix, y: Matrix): void {
-    this.call.gather!(y.rows, y.cols, 4 * table.at, 4 * ids.at, ...of(y));
+    this.call.gather!(y.rows, y.cols, ...of(table), 4 * ids.at, ...of(y));
   }
 
   scatterAdd(y: Matrix, ids: Matrix, table: Matrix): void {
-    this.call.scatterAdd!(y.rows, y.cols, ...of(y), 4 * ids.at, 4 * table.at);
+    this.call.scatterAdd!(y.rows, y.cols, ...of(y), 4 * ids.at, ...of(table));
   }
 
   normalize(kind: NormalizationKind, epsilon: number, x: Matrix, y: Matrix, inverse: Matrix): void {
@@ -205,6 +209,27 @@ export class WasmBackend implements Backend {
 
   divergence(x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {
     return this.call.divergence!(x.rows, x.cols, ...of(x), ...of(targets), 4 * weights.at, ...of(dx));
+  }
+
+  ctc(x: Matrix, targets: CtcTargets, dx: Matrix): number {
+    const { steps, labels, counts, weights, blank } = targets;
+    const mark = this.mark();
+    const longest = x.rows / steps.rows;
+    const work = this.alloc(1, ctcWorkspace(x, targets));
+    const at = [steps, counts, weights].map((m) => 4 * m.at);
+    const loss = this.call.ctc!(
+      steps.rows,
+      longest,
+      x.cols,
+      ...of(x),
+      ...at,
+      ...of(labels),
+      blank,
+      ...of(dx),
+      4 * work.at,
+    );
+    this.release(mark);
+    return loss;
   }
 
   elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number {

@@ -1,22 +1,28 @@
 import type { BinaryFunction, Matrix, NormalizationKind } from '../backend/types.ts';
 import { add, addRow, apply, combine, scaleColumns, scaleRows } from '../functions.ts';
 import type { Tape, Var } from '../tape.ts';
+import { standardize } from './batch-statistics.ts';
+import { commonLengths } from './lengths.ts';
 import type { TrainOp } from './types.ts';
 
 const unary: TrainOp = ({ tape, op, input }) => {
-  const { v, steps } = input('x');
-  return { y: { v: apply(tape, op.activation('function'), v), steps } };
+  const x = input('x');
+  return { y: { ...x, v: apply(tape, op.activation('function'), x.v) } };
 };
 
-const binary: TrainOp = ({ tape, op, input }) => {
-  const a = input('a');
+const binary: TrainOp = (context) => {
+  const { tape, op, input } = context;
+  const [a, b] = [input('a'), input('b')];
+  commonLengths(context, [a, b]);
   const kind = op.node.attributes.function as Exclude<BinaryFunction, 'atLeast'>;
-  return { y: { v: combine(tape, kind, a.v, input('b').v), steps: a.steps } };
+  return { y: { ...a, v: combine(tape, kind, a.v, b.v) } };
 };
 
-const scaleShift: TrainOp = ({ tape, input, weight }) => {
-  const { v, steps } = input('x');
-  return { y: { v: affine(tape, v, weight('scale'), weight('shift')), steps } };
+const scaleShift: TrainOp = (context) => {
+  const { tape, op, input, weight, moves } = context;
+  const x = input('x');
+  if (moves) return { y: standardize(context, x, op.real('epsilon')) };
+  return { y: { ...x, v: affine(tape, x.v, weight('scale'), weight('shift')) } };
 };
 
 function affine(tape: Tape, v: Var, scale: Var | undefined, shift: Var | undefined): Var {
@@ -26,51 +32,56 @@ function affine(tape: Tape, v: Var, scale: Var | undefined, shift: Var | undefin
 
 /** max(x, 0) + slope⊙min(x, 0) */
 const prelu: TrainOp = ({ tape, input, weight }) => {
-  const { v, steps } = input('x');
-  const above = apply(tape, ['relu'], v);
-  const below = combine(tape, 'subtract', v, above);
-  return { y: { v: add(tape, above, scaleColumns(tape, below, weight('slope')!)), steps } };
+  const x = input('x');
+  const above = apply(tape, ['relu'], x.v);
+  const below = combine(tape, 'subtract', x.v, above);
+  return { y: { ...x, v: add(tape, above, scaleColumns(tape, below, weight('slope')!)) } };
 };
 
 const softmax: TrainOp = ({ tape, input }) => {
   const { backend } = tape;
-  const { v, steps } = input('x');
+  const x = input('x');
+  const { v } = x;
   const y = tape.result(v.value.rows, v.value.cols, v);
   backend.softmax(v.value, y.value);
   tape.record(y, () => backend.softmaxGradient(y.value, y.gradient(), v.gradient()));
-  return { y: { v: y, steps } };
+  return { y: { ...x, v: y } };
 };
 
 const normalization: TrainOp = ({ tape, op, input, weight }) => {
   const { backend } = tape;
-  const { v, steps } = input('x');
+  const x = input('x');
+  const { v } = x;
   const kind = op.node.attributes.kind as NormalizationKind;
   const epsilon = op.real('epsilon');
   const y = tape.result(v.value.rows, v.value.cols, v);
   const inverse = backend.alloc(v.value.rows, 1);
   backend.normalize(kind, epsilon, v.value, y.value, inverse);
   tape.record(y, () => backend.normalizeGradient(kind, epsilon, y.value, inverse, y.gradient(), v.gradient()));
-  return { y: { v: affine(tape, y, weight('gamma'), weight('beta')), steps } };
+  return { y: { ...x, v: affine(tape, y, weight('gamma'), weight('beta')) } };
 };
 
 /** A truth of the data, not of the weights. */
 const mask: TrainOp = ({ tape, op, input }) => {
   const { backend } = tape;
-  const { v, steps } = input('x');
+  const x = input('x');
+  const { v } = x;
   const value = Math.fround(op.real('value'));
   const { rows, cols } = v.value;
   const numbers = backend.read(v.value);
   const out: Matrix = backend.alloc(rows, 1);
   backend.write(
     out,
-    Array.from({ length: rows }, (_, r) => Number(numbers.subarray(r * cols, (r + 1) * cols).some((x) => x !== value))),
+    Array.from({ length: rows }, (_, r) =>
+      Number(numbers.subarray(r * cols, (r + 1) * cols).some((number) => number !== value)),
+    ),
   );
-  return { y: { v: tape.constant(out), steps } };
+  return { y: { ...x, v: tape.constant(out) } };
 };
 
 const applyMask: TrainOp = ({ tape, input }) => {
-  const { v, steps } = input('x');
-  return { y: { v: scaleRows(tape, v, input('mask').v.value), steps } };
+  const x = input('x');
+  return { y: { ...x, v: scaleRows(tape, x.v, input('mask').v.value) } };
 };
 
 export const elementwiseOps = { unary, binary, scaleShift, prelu, softmax, normalization, mask, applyMask };

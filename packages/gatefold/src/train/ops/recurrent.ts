@@ -1,10 +1,16 @@
 import { cellOf } from '@gatefold/runtime';
 import { recur } from '../recurrence.ts';
+import { countedSteps, type Placing, place } from './lengths.ts';
 import type { TrainOp } from './types.ts';
 
-export const recurrent: TrainOp = ({ tape, op, batch, input, optional, weight, recurrentDropout, carried, carry }) => {
+/** The steps of each example backwards; padding stays behind them. */
+const turned: Placing = { count: (length) => length, pick: (t, length) => length - 1 - t };
+
+export const recurrent: TrainOp = (context) => {
+  const { tape, op, batch, input, optional, weight, recurrentDropout, carried, carry } = context;
   const { backend } = tape;
-  const { v, steps } = input('x');
+  const x = input('x');
+  const { steps } = x;
   const { cell, options } = cellOf(op);
   const before = carried();
   const initial = Object.fromEntries(
@@ -17,15 +23,23 @@ export const recurrent: TrainOp = ({ tape, op, batch, input, optional, weight, r
       return [name, tape.constant(m)];
     }),
   );
-  const { y, states } = recur(tape, v, {
+  // Forward in time padding comes after all that counts, and only final states would see it. Backward in time sequences
+  // are turned, each within its own steps.
+  const backward = op.node.attributes.direction === 'backward';
+  const turns = backward && x.lengths !== undefined;
+  const showsStates = cell.states.some(({ name }) => op.node.outputs[name] !== undefined);
+  const own = optional('mask');
+  const given = turns && own ? place(context, { ...own, lengths: x.lengths! }, turned).v.value : own?.v.value;
+  const mask = showsStates ? countedSteps(context, x, given) : given;
+  const { y, states } = recur(tape, turns ? place(context, x, turned).v : x.v, {
     cell,
     options,
     steps,
     batch,
-    backward: op.node.attributes.direction === 'backward',
+    backward: backward && !turns,
     weights: weight,
     initial,
-    mask: optional('mask')?.v.value,
+    mask,
     zeroOutputForMask: op.flag('zeroOutputForMask'),
     recurrentDropout: recurrentDropout(options.outputWidth),
   });
@@ -34,7 +48,7 @@ export const recurrent: TrainOp = ({ tape, op, batch, input, optional, weight, r
     values: Object.fromEntries(Object.entries(states).map(([name, state]) => [name, backend.read(state.value)])),
   });
   return {
-    y: { v: y, steps },
+    y: turns ? place(context, { ...x, v: y }, turned) : { ...x, v: y },
     ...Object.fromEntries(Object.entries(states).map(([name, state]) => [name, { v: state, steps: 1 }])),
   };
 };

@@ -1,88 +1,81 @@
 import { sizeOf } from '@gatefold/runtime';
-import { type Matrix, rowsOf } from '../backend/types.ts';
-import { add, columns, combine, joinColumns, pickSteps, scaleRows } from '../functions.ts';
-import type { Tape, Var } from '../tape.ts';
+import { colsOf, type Matrix, rowsOf } from '../backend/types.ts';
+import { add, columns, combine, joinColumns, scaleRows } from '../functions.ts';
+import type { Var } from '../tape.ts';
+import { commonLengths, countedSteps, perStep, place, upTo } from './lengths.ts';
 import { windowsOf } from './linear.ts';
 import type { TrainContext, TrainOp, Value } from './types.ts';
 
-/** Whole numbers from 0. */
-const upTo = (n: number) => Array.from({ length: n }, (_, i) => i);
-
-const last: TrainOp = ({ tape, batch, input }) => {
-  const { v, steps } = input('x');
-  return { y: { v: pickSteps(tape, v, batch, [steps - 1]), steps: 1 } };
+const last: TrainOp = (context) => {
+  const { v } = place(context, context.input('x'), { count: () => 1, pick: (_, length) => length - 1 });
+  return { y: { v, steps: 1 } };
 };
 
-const reverse: TrainOp = ({ tape, batch, input }) => {
-  const { v, steps } = input('x');
-  return { y: { v: pickSteps(tape, v, batch, upTo(steps).reverse()), steps } };
+const reverse: TrainOp = (context) => {
+  return { y: place(context, context.input('x'), { count: (length) => length, pick: (t, length) => length - 1 - t }) };
 };
 
-const pad: TrainOp = ({ tape, op, batch, input }) => {
-  const { v, steps } = input('x');
+const pad: TrainOp = (context) => {
+  const { op, input } = context;
   const left = op.whole('left', -(1 << 20), 1 << 20, 0);
-  const count = steps + left + op.whole('right', -(1 << 20), 1 << 20, 0);
-  if (count < 1) op.refuse('INPUT_SHAPE', 'nothing is left of the sequence', { found: `${steps} steps` });
-  const picks = upTo(count).map((t) => (t - left >= 0 && t - left < steps ? t - left : -1));
-  return { y: { v: pickSteps(tape, v, batch, picks), steps: count } };
+  const right = op.whole('right', -(1 << 20), 1 << 20, 0);
+  const count = (length: number) => {
+    if (length + left + right < 1) {
+      op.refuse('INPUT_SHAPE', 'nothing is left of the sequence', { found: `${length} steps` });
+    }
+    return length + left + right;
+  };
+  const pick = (t: number, length: number) => (t - left >= 0 && t - left < length ? t - left : -1);
+  return { y: place(context, input('x'), { count, pick }) };
 };
 
-const repeat: TrainOp = ({ tape, op, batch, input }) => {
-  const { v, steps } = input('x');
-  const times = op.whole('times', 1, 1 << 20);
-  const picks = upTo(steps * times).map((t) => Math.floor(t / times));
-  return { y: { v: pickSteps(tape, v, batch, picks), steps: picks.length } };
+const repeat: TrainOp = (context) => {
+  const times = context.op.whole('times', 1, 1 << 20);
+  const count = (length: number) => length * times;
+  return { y: place(context, context.input('x'), { count, pick: (t) => Math.floor(t / times) }) };
 };
-
-/** A column [steps·batch, 1] with one number per step. */
-function perStep(tape: Tape, batch: number, numbers: readonly number[]): Matrix {
-  const column = tape.backend.alloc(numbers.length * batch, 1);
-  numbers.forEach((value, t) => {
-    tape.backend.fill(rowsOf(column, t * batch, batch), value);
-  });
-  return column;
-}
 
 const pool: TrainOp = (context) => {
-  const { tape, op, batch, input } = context;
-  const { v } = input('x');
-  const { steps, taps } = windowsOf(context);
+  const { tape, op, input } = context;
+  const x = input('x');
+  const { size, count, tap } = windowsOf(context);
+  const taps = upTo(size);
+  const inside = (t: number, length: number) => taps.map((k) => tap(k, t, length)).filter((at) => at >= 0);
   if (op.node.attributes.function === 'max') {
     // A tap in the padding repeats one that is not: the maximum stays.
-    const inside = upTo(steps).map((t) => taps.find((tap) => tap[t]! >= 0)![t]!);
-    const parts = taps.map((tap) =>
-      pickSteps(
-        tape,
-        v,
-        batch,
-        tap.map((at, t) => (at < 0 ? inside[t]! : at)),
-      ),
-    );
-    return { y: { v: parts.reduce((a, b) => combine(tape, 'maximum', a, b)), steps } };
+    const pick = (k: number) => (t: number, length: number) => {
+      const at = tap(k, t, length);
+      return at < 0 ? inside(t, length)[0]! : at;
+    };
+    const parts = taps.map((k) => place(context, x, { count, pick: pick(k) }));
+    return { y: { ...parts[0]!, v: parts.map(({ v }) => v).reduce((a, b) => combine(tape, 'maximum', a, b)) } };
   }
-  const sum = taps.map((tap) => pickSteps(tape, v, batch, tap)).reduce((a, b) => add(tape, a, b));
-  const counts = upTo(steps).map((t) => 1 / taps.filter((tap) => tap[t]! >= 0).length);
-  return { y: { v: scaleRows(tape, sum, perStep(tape, batch, counts)), steps } };
+  const parts = taps.map((k) => place(context, x, { count, pick: (t, length) => tap(k, t, length) }));
+  const [{ steps, lengths }] = parts as [Value];
+  const shares = perStep(context, steps, lengths, (t, outputs, b) => {
+    return 1 / inside(Math.min(t, outputs - 1), x.lengths?.[b] ?? x.steps).length;
+  });
+  const sum = parts.map(({ v }) => v).reduce((a, b) => add(tape, a, b));
+  return { y: { ...parts[0]!, v: scaleRows(tape, sum, shares) } };
 };
 
 const reduceTime: TrainOp = (context) => {
   const { tape, op, batch, input, optional } = context;
   const { backend } = tape;
-  const { v, steps } = input('x');
-  const mask = optional('mask')?.v.value;
+  const x = input('x');
+  const { v, steps } = x;
   const kind = op.node.attributes.function;
   const step = (of: Var, t: number) => tape.view(of, (m) => rowsOf(m, t * batch, batch));
   if (kind === 'max') {
-    if (mask) op.refuse('MODEL_UNSUPPORTED', 'a masked maximum over time cannot be trained');
-    return {
-      y: {
-        v: upTo(steps)
-          .map((t) => step(v, t))
-          .reduce((a, b) => combine(tape, 'maximum', a, b)),
-        steps: 1,
-      },
-    };
+    if (optional('mask')) op.refuse('MODEL_UNSUPPORTED', 'a masked maximum over time cannot be trained');
+    // Padding repeats the last step: the maximum stays, and its gradient goes there.
+    const own = x.lengths ? place(context, x, { count: (length) => length, pick: (t) => t }).v : v;
+    const most = upTo(steps)
+      .map((t) => step(own, t))
+      .reduce((a, b) => combine(tape, 'maximum', a, b));
+    return { y: { v: most, steps: 1 } };
   }
+  const mask = countedSteps(context, x, optional('mask')?.v.value);
   const kept = mask ? scaleRows(tape, v, mask) : v;
   const sum = tape.result(batch, v.value.cols, kept);
   backend.fill(sum.value, 0);
@@ -98,21 +91,69 @@ const reduceTime: TrainOp = (context) => {
   return { y: { v: scaleRows(tape, sum, counts), steps: 1 } };
 };
 
-const concat: TrainOp = ({ tape, optional }) => {
+const concat: TrainOp = (context) => {
+  const { tape, optional } = context;
   const parts: Value[] = [];
   for (let part = optional('0'); part; part = optional(String(parts.length))) parts.push(part);
   const v = joinColumns(
     tape,
     parts.map((part) => part.v),
   );
-  return { y: { v, steps: parts[0]!.steps } };
+  return { y: { v, steps: parts[0]!.steps, ...commonLengths(context, parts) } };
 };
 
 const slice: TrainOp = ({ tape, op, input }) => {
-  const { v, steps } = input('x');
+  const x = input('x');
   const from = Number(op.node.attributes.from ?? 0);
-  const to = Number(op.node.attributes.to ?? v.value.cols);
-  return { y: { v: columns(tape, v, from, to - from), steps } };
+  const to = Number(op.node.attributes.to ?? x.v.value.cols);
+  return { y: { ...x, v: columns(tape, x.v, from, to - from) } };
+};
+
+/** Features picked along strides, in runs of neighbours. */
+const view: TrainOp = ({ tape, op, input }) => {
+  const { backend } = tape;
+  const x = input('x');
+  const [sizes, strides] = [op.wholes('sizes'), op.wholes('strides')];
+  let picks = [op.whole('offset', 0, x.v.value.cols - 1, 0)];
+  sizes.forEach((size, k) => {
+    picks = picks.flatMap((at) => upTo(size).map((i) => at + i * strides[k]!));
+  });
+  const y = tape.result(x.v.value.rows, picks.length, x.v);
+  const each = (use: (from: (m: Matrix) => Matrix, to: (m: Matrix) => Matrix) => void) => {
+    for (let at = 0; at < picks.length; ) {
+      let count = 1;
+      while (picks[at + count] === picks[at]! + count) count++;
+      const [from, to, width] = [picks[at]!, at, count];
+      use(
+        (m) => colsOf(m, from, width),
+        (m) => colsOf(m, to, width),
+      );
+      at += count;
+    }
+  };
+  each((from, to) => backend.scaled(1, from(x.v.value), to(y.value), false));
+  tape.record(y, () => each((from, to) => backend.scaled(1, to(y.gradient()), from(x.v.gradient()), true)));
+  return { y: { ...x, v: y } };
+};
+
+const reduceFeatures: TrainOp = ({ tape, op, input }) => {
+  const { backend } = tape;
+  const x = input('x');
+  const { rows, cols } = x.v.value;
+  const size = op.whole('size', 1, cols, cols);
+  const width = cols / size;
+  const runs = upTo(size).map((i) => columns(tape, x.v, i * width, width));
+  if (op.node.attributes.function === 'max') {
+    return { y: { ...x, v: runs.reduce((a, b) => combine(tape, 'maximum', a, b)) } };
+  }
+  const y = tape.result(rows, width, x.v);
+  runs.forEach((run, i) => {
+    backend.scaled(1 / size, run.value, y.value, i > 0);
+  });
+  tape.record(y, () => {
+    for (const run of runs) backend.scaled(1 / size, y.gradient(), run.gradient(), true);
+  });
+  return { y: { ...x, v: y } };
 };
 
 /** [steps·batch, width] → [batch, steps·width], what a row-major reshape starts from. */
@@ -145,6 +186,8 @@ const reshape: TrainOp = (context) => {
   const x = input('x');
   const shape = op.wholes('shape');
   if (op.flag('keepTime')) return { y: x };
+  if (x.lengths)
+    op.refuse('INPUT_SHAPE', 'sequences of different lengths cannot be joined', { found: x.lengths.join(', ') });
   const whole = joinSteps(context, x);
   if (sizeOf(shape) !== whole.value.cols) {
     op.refuse('INPUT_SHAPE', 'the sequence has another length than its reshape', { found: `${x.steps} steps` });
@@ -178,4 +221,6 @@ const transpose: TrainOp = (context) => {
   return { y: { v: y, steps: width } };
 };
 
-export const sequenceOps = { last, reverse, pad, repeat, pool, reduceTime, concat, slice, reshape, transpose };
+export const sequenceOps = {
+  ...{ last, reverse, pad, repeat, pool, reduceTime, concat, slice, view, reduceFeatures, reshape, transpose },
+};

@@ -6,6 +6,11 @@ import type { Tape, Var } from '../tape.ts';
 export interface Value {
   readonly v: Var;
   readonly steps: number;
+  /**
+   * Steps of each example, where they differ: what stands behind an example's last step is padding. It holds numbers that
+   * the example might have, nothing depends on it, and no gradient comes from it.
+   */
+  readonly lengths?: readonly number[];
 }
 
 /** States that a recurrent node hands from one batch to the next (truncated backpropagation through time). */
@@ -24,6 +29,8 @@ export interface TrainContext {
   input(name: string): Value;
   optional(name: string): Value | undefined;
   weight(role: string): Var | undefined;
+  /** Whether the node's statistics are the batch's own, and those that are saved follow them. */
+  readonly moves: boolean;
   /** Dropout of this node's recurrent state, where it is asked for: factors [batch, width]. */
   recurrentDropout(width: number): Matrix | undefined;
   /** The state the node ended the batch before with, where states are carried. */

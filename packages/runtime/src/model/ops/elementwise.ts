@@ -37,18 +37,25 @@ const binary: OpDefinition = {
   },
 };
 
-/** x⊙scale + shift, each [features]: what batch normalization becomes at inference. */
+/**
+ * x⊙scale + shift, each [features]: what batch normalization becomes at inference. With `epsilon` scale and shift are
+ * statistics, 1/√(variance + epsilon) and −mean·scale, for which training takes the batch's own.
+ */
 const scaleShift: OpDefinition = {
   op: 'scaleShift',
   inputs: ['x'],
   outputs: ['y'],
   weights: ['scale', 'shift'],
-  attributes: [],
+  attributes: ['epsilon'],
   infer(context) {
     const x = context.input('x');
     const width = context.width(x);
-    context.optionalWeight('scale', [width]);
-    context.optionalWeight('shift', [width]);
+    const isStatistics = context.node.attributes.epsilon !== undefined;
+    const weight = (role: string) =>
+      isStatistics ? context.weight(role, [width]) : context.optionalWeight(role, [width]);
+    weight('scale');
+    weight('shift');
+    if (isStatistics && !(context.real('epsilon') > 0)) context.refuse('MODEL_INVALID', 'epsilon must be positive');
     return { y: { ...x, dtype: 'float32' } };
   },
 };

@@ -1,0 +1,2 @@
+export { FrontEnd } from './front-end.ts';
+export { type FrontEndOptions, frontEndOptions, parseFrontEnd } from './options.ts';
