@@ -1,7 +1,26 @@
+import { fail } from '@gatefold/runtime';
 import { type Command, Option } from 'commander';
 import { numberOption, wholeNumber } from './numbers.ts';
 
 export const bitsOf = (place: string) => wholeNumber(place, { from: 1, to: 16 });
+
+/**
+ * Reads `agreement=share` or `divergence=number`, both with a comma between them.
+ * @throws OPTION_INVALID
+ */
+export function searchBound(text: string): { agreement?: number; divergence?: number } {
+  const entries = text.split(',').map((part): [string, number] => {
+    const [name = '', value = ''] = part.split('=');
+    if (name === 'agreement') return [name, numberOption('--search', { from: 0, to: 1 })(value)];
+    if (name === 'divergence') return [name, numberOption('--search', { from: 0 })(value)];
+    return fail('OPTION_INVALID', 'option "--search" does not fit', {
+      place: '--search',
+      expected: 'agreement=share or divergence=number',
+      found: text,
+    });
+  });
+  return Object.fromEntries(entries);
+}
 
 /** Gathers a repeatable option. */
 export function collect(value: string, before: string[] = []): string[] {
@@ -31,6 +50,11 @@ export function addQuantizeOptions(command: Command): Command {
       ]),
     )
     .option('--bias-correction', 'add what coded weights lose on average back to biases (needs data)')
+    .option(
+      '--search <bound>',
+      'precision of each weight by measured sensitivity: agreement=0.995 or divergence=0.05, on the data of --calibrate',
+      searchBound,
+    )
     .option('--qat', 'quantization-aware training on the data of --train')
     .option('--epochs <n>', 'qat: passes over the data (default 3)', wholeNumber('--epochs', { from: 1 }))
     .option(

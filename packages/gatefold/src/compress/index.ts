@@ -1,6 +1,7 @@
 export { match, matricesOf, type Place } from './address.ts';
 export { finetune } from './finetune.ts';
-export type { CalibrationBatches, PassChange, PassContext, PassResult } from './pass.ts';
+export type { CalibrationBatches, PassChange, PassContext, PassResult, SearchResult, Sensitivity } from './pass.ts';
 export { quantizeAware } from './quantize/aware.ts';
 export { type QuantizeOptions, quantize, type Scheme } from './quantize/index.ts';
+export { quantizeBySensitivity, type SearchSettings } from './sensitivity/index.ts';
 export type { TrainSettings } from './train-settings.ts';

@@ -1,4 +1,5 @@
 export { alignedTable, showBytes, showMetric, showNumber } from './format.ts';
 export { reportHtml } from './html.ts';
 export { type Candidate, type Report, ratiosOf, reportJson } from './model.ts';
+export { sensitivityText } from './sensitivity.ts';
 export { reportText } from './text.ts';

@@ -5,7 +5,7 @@ import { checkOutput, readBytes } from '../../node/files.ts';
 import { type LoadedModel, loadWritten } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
-import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../../report/index.ts';
+import { alignedTable, reportHtml, reportJson, reportText, sensitivityText, showBytes } from '../../report/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
 import { calibrationFor, dataFor } from '../data-source.ts';
@@ -30,6 +30,7 @@ interface StepReport {
   readonly pass: string;
   readonly summary: StepOutcome['changes'];
   readonly warnings: readonly string[];
+  readonly search?: StepOutcome['search'];
   /** Of the model after this step. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Of the .gatefold file after this step. */
@@ -66,12 +67,13 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
       signal: context.signal,
       onProgress: (done, total, what) => context.progress.update(done, total, `compressing ${what}`),
     },
-    async ({ pass, changes, warnings, model: made }, index) => {
+    async ({ pass, changes, warnings, search, model: made }, index) => {
       const seconds = (performance.now() - start) / 1000;
       const between = dataset && index < recipe.steps.length - 1;
       const onProgress = (done: number, total: number) => context.progress.update(done, total, 'evaluating the step');
       const metrics = between ? (await evaluate(made, dataset, { signal: context.signal, onProgress })).metrics : {};
-      steps.push({ pass, summary: changes, warnings, metrics, bytes: writeGatefold(made).length, seconds });
+      const bytes = writeGatefold(made).length;
+      steps.push({ pass, summary: changes, warnings, metrics, bytes, seconds, ...(search ? { search } : {}) });
       start = performance.now();
     },
   );
@@ -101,6 +103,7 @@ async function compressWith(context: Context, path: string, recipe: Recipe, flag
   if (flags.html) await context.save([[flags.html, await reportHtml(report)]]);
   context.result({ ...reportJson(report), output: flags.output, recipe, steps }, () =>
     [
+      ...steps.flatMap(({ search }) => (search ? [sensitivityText(search), ''] : [])),
       changesText(steps),
       '',
       reportText(report),
@@ -178,7 +181,8 @@ export async function quantize(
   const needs =
     (step.biasCorrection && '--bias-correction') ||
     (step.operandScale === 'static' && '--operand-scale static') ||
-    (step.compensation === 'obs' && '--compensation obs');
+    (step.compensation === 'obs' && '--compensation obs') ||
+    (step.search && '--search');
   if (needs && flags.calibrate === undefined) {
     fail('OPTION_INVALID', `${needs} needs calibration data`, { place: needs, hint: 'give them with --calibrate' });
   }
