@@ -1,12 +1,11 @@
 // Gatefold's engines beside other runtimes on the same weights: interleaved in one process, one thread each.
 
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { measure } from './lib/measure.mjs';
-import { currentNode } from './lib/node.mjs';
+import { currentNode, installPeers, rerunWith } from './lib/node.mjs';
 import { table, targets } from './lib/report.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -22,22 +21,8 @@ const { values: options } = parseArgs({
   },
 });
 
-if (!existsSync(`${here}node_modules/onnxruntime-web`)) {
-  console.error('Installing the peers into bench/ …');
-  const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: here,
-    env,
-    stdio: 'inherit',
-  });
-  if (status !== 0) process.exit(1);
-}
-if (options.node === 'current') {
-  const rest = process.argv.slice(2).filter((argument, i, all) => argument !== '--node' && all[i - 1] !== '--node');
-  process.exit(
-    spawnSync(currentNode(here), [fileURLToPath(import.meta.url), ...rest], { stdio: 'inherit' }).status ?? 1,
-  );
-}
+installPeers(here);
+if (options.node === 'current') rerunWith(currentNode(here), fileURLToPath(import.meta.url));
 
 const sizes = (options.quick ? '128,256' : options.sizes).split(',').map(Number);
 const cells = (options.quick ? 'lstm' : options.cells).split(',');

@@ -92,7 +92,7 @@ describe('likeness', () => {
   it('is complete for the model itself, and falls with its weights', () => {
     const probe = new Probe(small, calibration());
     expect(probe.decides).toBe(true);
-    expect(probe.compare(small)).toEqual({ agreement: 1, divergence: 0 });
+    expect(probe.compare(small)).toMatchObject({ agreement: 1, divergence: 0 });
     const [near, far] = [probe.compare(scaled(1.01)), probe.compare(scaled(-1))];
     expect(near.divergence).toBeGreaterThan(0);
     expect(far.divergence).toBeGreaterThan(near.divergence);
@@ -119,7 +119,7 @@ describe('a search', () => {
     (search) => {
       const { model, search: result, changes } = quantizeBySensitivity(small, {}, search, { calibration });
       const measured = new Probe(small, calibration()).compare(model);
-      expect(measured).toEqual({ agreement: result.agreement, divergence: result.divergence });
+      expect(measured).toMatchObject({ agreement: result.agreement, divergence: result.divergence });
       expect(measured.divergence).toBeLessThanOrEqual(search.divergence!);
       expect(result.sensitivities.filter(({ chosen }) => chosen).map(({ coding }) => coding)).toEqual(
         changes.map(({ after }) => after),

@@ -5,6 +5,9 @@ import type { CalibrationBatches } from '../pass.ts';
 export interface Likeness {
   /** Share of the decisions that are the same; undefined where the outputs decide nothing. */
   readonly agreement: number | undefined;
+  /** How many decisions differ, and of how many. */
+  readonly changed: number;
+  readonly decisions: number;
   /** Root mean square of the differences of all outputs, relative to the outputs' own. */
   readonly divergence: number;
 }
@@ -61,6 +64,8 @@ export class Probe {
     }
     return {
       agreement: this.deciding ? same / decisions : undefined,
+      changed: decisions - same,
+      decisions,
       divergence: Number.isNaN(error) ? Number.POSITIVE_INFINITY : Math.sqrt(error / (this.power || 1)),
     };
   }

@@ -3,7 +3,7 @@ import { type QuantizeOptions, settle } from '../quantize/options.ts';
 
 /** What a search has to keep, and what it may choose from. One of the two bounds is needed; both may be given. */
 export interface SearchSettings {
-  /** Least share of the decisions on the calibration data that stay as they were. */
+  /** Least share of decisions that stay as they were: on the calibration data, with a margin for others. */
   readonly agreement?: number;
   /** Most root-mean-square difference of the outputs, relative to the outputs' own. */
   readonly divergence?: number;

@@ -83,7 +83,7 @@ export async function writeOnnx(model: Model, options: WriteOptions = {}): Promi
   const bytes = encodeMessage('Model', {
     irVersion: opset >= 21 ? irVersionOfInt4 : irVersion,
     producerName: 'gatefold',
-    opsetImport: [{ domain: '', version: opset }],
+    opsetImport: [{ domain: '', version: opset }, ...[...writer.domains].map((domain) => ({ domain, version: 1 }))],
     graph: {
       name: model.name || 'model',
       node: writer.nodes,

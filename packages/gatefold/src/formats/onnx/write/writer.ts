@@ -51,6 +51,8 @@ export class Writer {
   readonly tensors: Draft<'Tensor'>[] = [];
   /** 21 where weights of 4 or more than 8 bits need it. */
   readonly opset: 17 | 21;
+  /** Operator sets beside the standard's that nodes are of, each in version 1. */
+  readonly domains = new Set<string>();
   private readonly names = new Set<string>();
   private readonly values = new Map<string, string>();
   private readonly swapped = new Map<string, string>();
@@ -123,10 +125,15 @@ export class Writer {
     input: readonly string[],
     outputs: readonly string[],
     attributes: Attributes = {},
+    domain?: string,
   ): string[] {
     const output = outputs.map((wanted) => (wanted === '' ? '' : this.unique(wanted)));
     const attribute = Object.entries(attributes).map(([key, value]) => attributeDraft(key, value));
-    this.nodes.push({ input, output, name: this.unique(`${name}/${opType}`), opType, attribute });
+    this.nodes.push({
+      ...{ input, output, name: this.unique(`${name}/${opType}`), opType, attribute },
+      ...(domain === undefined ? {} : { domain }),
+    });
+    if (domain !== undefined) this.domains.add(domain);
     return output;
   }
 
