@@ -1,9 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { createSession, GatefoldError, type Model, simd128Engine } from '@gatefold/runtime';
+import { createSession, decode, GatefoldError, type Model, simd128Engine } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
+import { type QuantizeOptions, quantize } from '../../src/compress/index.ts';
 import { readModel } from '../../src/formats/index.ts';
 import { onnx } from '../../src/formats/onnx/index.ts';
+import { decodeMessage } from '../../src/formats/onnx/proto/decode.ts';
 import { difference, fromPort, notesOf, randomInputs } from './onnx-support.ts';
 
 const at = (path: string) => fileURLToPath(new URL(`../../../../fixtures/${path}`, import.meta.url));
@@ -58,5 +60,46 @@ describe.each(files)('%s', (path) => {
       ).toBe(true);
       expect(path, error.message).toMatch(/^keras/);
     }
+  });
+});
+
+describe('integer kernels', () => {
+  const load = async () => (await readModel(new Uint8Array(readFileSync(at('charlm/charlm-lstm256.h5'))))).model;
+  const rows: [string, QuantizeOptions, string[], number][] = [
+    ['8 bits', { bits: 8 }, ['DynamicQuantizeLSTM', 'DynamicQuantizeLSTM', 'MatMulInteger'], 2],
+    ['7 bits', { bits: 7 }, ['DynamicQuantizeLSTM', 'DynamicQuantizeLSTM', 'MatMulInteger'], 3],
+    ['float32 operands', { bits: 8, operand: 'f32' }, ['LSTM', 'LSTM', 'MatMul'], 3],
+    ['4 bits', { bits: 4 }, ['LSTM', 'LSTM', 'MatMul'], 22],
+    ['offsets', { bits: 8, symmetric: false }, ['LSTM', 'LSTM', 'MatMul'], 3],
+    ['the head alone', { bits: 8, target: ['kernel'] }, ['LSTM', 'LSTM', 'MatMulInteger'], 2],
+  ];
+
+  it.each(rows)('%s', async (_, options, ops, type) => {
+    const { model } = quantize(await load(), options);
+    const { bytes } = await onnx.write!(model, {});
+    const { graph, opsetImport } = decodeMessage('Model', bytes);
+    const products = graph!.node.map(({ opType }) => opType!).filter((op) => /LSTM|MatMul/.test(op));
+    const lstms = model.graphs.main!.nodes.filter(({ op }) => op === 'recurrent').length;
+    expect(products).toEqual([...ops.slice(0, lstms), ops.at(-1)]);
+    expect(opsetImport.some(({ domain }) => domain === 'com.microsoft')).toBe(/Dynamic/.test(ops[0]!));
+    const wide = graph!.initializer.filter(({ dims }) => dims.length > 1 && dims.reduce((a, b) => a * b) > 10_000);
+    expect(wide.every(({ dataType }) => dataType === type || dataType === 1 || dataType === 3)).toBe(true);
+    expect(wide.some(({ dataType }) => dataType === type)).toBe(true);
+    const back = (await readModel(bytes)).model;
+    const meaning = (m: Model) =>
+      Object.values(m.weights)
+        .filter(({ shape }) => shape.length === 2)
+        .map((w) => JSON.stringify([w.input.kind, [...decode(w)]]))
+        .sort();
+    const asWritten = (m: Model): Model => ({
+      ...m,
+      weights: Object.fromEntries(
+        Object.entries(m.weights).map(([name, w]) => [
+          name,
+          ops.some((op) => /Integer|Dynamic/.test(op)) ? w : { ...w, input: { kind: 'f32' } },
+        ]),
+      ),
+    });
+    expect(meaning(back)).toEqual(meaning(asWritten(model)));
   });
 });
