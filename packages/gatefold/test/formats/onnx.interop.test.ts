@@ -11,7 +11,7 @@ import { readModel } from '../../src/formats/index.ts';
 import { onnx } from '../../src/formats/onnx/index.ts';
 import { decodeMessage } from '../../src/formats/onnx/proto/decode.ts';
 import type { ReadOptions, WriteOptions } from '../../src/formats/types.ts';
-import { difference, type FileArray, fromPort, notesOf, randomInputs, runFile } from './onnx-support.ts';
+import { calmGru, difference, type FileArray, fromPort, notesOf, randomInputs, runFile } from './onnx-support.ts';
 
 // Needs the venv that `interop/setup.sh onnx` makes: every file we write is run by the real onnxruntime.
 
@@ -187,6 +187,21 @@ describe.skipIf(!existsSync(python)).each(integers)('multiplied in integers: %s'
     const out = createSession(model, { engine: simd128Engine }).run(ours, { batch: 2 });
     for (const [name, { data }] of Object.entries(out)) {
       expect(difference(data, theirs![name]!.data), name).toBeLessThan(0.08);
+    }
+  });
+});
+
+describe.skipIf(!existsSync(python))('GRU of 512 units in integers', () => {
+  it.each(['gruAfter', 'gruBefore'] as const)('%s', async (cell) => {
+    const { model } = quantize(calmGru(cell, 512), { bits: 8 });
+    const { path, bytes } = await written(model);
+    expect(decodeMessage('Model', bytes).graph!.node.some(({ opType }) => opType === 'Scan')).toBe(true);
+    const { ours, given } = inputsOf(model);
+    const [theirs] = onnxruntime({ model: path, calls: [given] });
+    const out = createSession(model, { engine: simd128Engine }).run(ours, { batch: 2 });
+    for (const [name, { data }] of Object.entries(out)) {
+      const scale = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      expect(difference(data, theirs![name]!.data) / scale, name).toBeLessThan(0.08);
     }
   });
 });

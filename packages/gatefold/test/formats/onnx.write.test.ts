@@ -6,7 +6,8 @@ import { type QuantizeOptions, quantize } from '../../src/compress/index.ts';
 import { readModel } from '../../src/formats/index.ts';
 import { onnx } from '../../src/formats/onnx/index.ts';
 import { decodeMessage } from '../../src/formats/onnx/proto/decode.ts';
-import { difference, fromPort, notesOf, randomInputs } from './onnx-support.ts';
+import { fewestUnits } from '../../src/formats/onnx/write/gru.ts';
+import { calmGru, difference, fromPort, notesOf, randomInputs } from './onnx-support.ts';
 
 const at = (path: string) => fileURLToPath(new URL(`../../../../fixtures/${path}`, import.meta.url));
 const files = ['onnx', 'keras'].flatMap((folder) =>
@@ -101,5 +102,44 @@ describe('integer kernels', () => {
       ),
     });
     expect(meaning(back)).toEqual(meaning(asWritten(model)));
+  });
+});
+
+describe('GRUs in integers', () => {
+  const rows = [512, 511].flatMap((units) =>
+    (['gruAfter', 'gruBefore'] as const).flatMap((cell) =>
+      [{}, { direction: 'backward' }].map((more) => [cell, units, more] as const),
+    ),
+  );
+
+  it.each(rows)('%s of %i units %j', async (cell, units, more) => {
+    const { model: whole } = quantize(calmGru(cell, units), { bits: 8 });
+    const { main } = whole.graphs;
+    const nodes = main!.nodes.map((node) =>
+      node.op === 'recurrent' ? { ...node, attributes: { ...node.attributes, ...more } } : node,
+    );
+    const model: Model = { ...whole, graphs: { main: { ...main!, nodes } } };
+    const { bytes } = await onnx.write!(model, {});
+    const ops = decodeMessage('Model', bytes).graph!.node.map(({ opType }) => opType);
+    expect(ops.filter((op) => op === 'GRU' || op === 'Scan')).toEqual([units < fewestUnits ? 'GRU' : 'Scan']);
+    const back = (await readModel(bytes)).model;
+    const attributes = (m: Model) => m.graphs.main!.nodes.find(({ op }) => op === 'recurrent')!.attributes;
+    expect(attributes(back)).toMatchObject({ cell: 'gru', units, ...more });
+    expect(attributes(back).resetAfter === true).toBe(attributes(model).resetAfter);
+    const matrices = (m: Model) =>
+      Object.values(m.weights)
+        .filter(({ shape }) => shape.length === 2)
+        .map((w) => JSON.stringify([...decode(w)]))
+        .sort();
+    expect(matrices(back)).toEqual(matrices(model));
+    if (units >= fewestUnits) same(model, back, 0.1);
+  });
+
+  it('another body of a Scan is refused by name', async () => {
+    const { model } = quantize(calmGru('gruAfter', 512), { bits: 8 });
+    const { bytes } = await onnx.write!(model, {});
+    const other = Buffer.from(bytes);
+    for (let at = other.indexOf('Tanh'); at >= 0; at = other.indexOf('Tanh')) other.write('Sqrt', at);
+    await expect(readModel(new Uint8Array(other))).rejects.toThrow(/Scan node .* its op has no meaning here/);
   });
 });

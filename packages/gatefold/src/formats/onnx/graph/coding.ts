@@ -26,6 +26,7 @@ export function joinCodings(
     codes: join(parts.map(({ codes }) => codes)),
     scales: join(parts.map(({ scales }) => scales)),
     ...(parts[0]!.offsets ? { offsets: join(parts.map(({ offsets }) => offsets!)) } : {}),
+    ...(parts.every(({ integer }) => integer) ? { integer: true } : {}),
   };
 }
 

@@ -1,6 +1,7 @@
 import { type Constant, numbersOf } from '../graph/tensor.ts';
 import type { Message } from '../proto/schema.ts';
-import { integerProductAt } from './integer.ts';
+import { gruScanAt } from './gru-scan.ts';
+import { IntegerProducts } from './integer.ts';
 import { type Graph, Lookup, makeNode, makeTensor, type Node, neededNodes } from './lookup.ts';
 import { gateMatrix, type LstmStep, lstmStepAt } from './lstm.ts';
 import { normalizationAt } from './normalization.ts';
@@ -24,6 +25,7 @@ export function recognise(graph: Graph, tensors: Tensors): { graph: Graph; tenso
   const gone = new Set<string>();
   const replaced = new Map<Node, Node[]>();
   const added = new Map<Message<'Tensor'>, Constant>();
+  const integers = new IntegerProducts(lookup, constants, added);
   for (const node of graph.node) {
     const step = node.opType === 'Mul' ? lstmStepAt(lookup, node) : undefined;
     const made = step && lstmNodes(step, constants, added);
@@ -31,7 +33,7 @@ export function recognise(graph: Graph, tensors: Tensors): { graph: Graph; tenso
       before.set(step.newC, made);
       gone.add(step.newC).add(step.newH);
     }
-    const product = integerProductAt(lookup, node, constants, added);
+    const product = node.opType === 'Scan' ? gruScanAt(integers, node, constants) : integers.at(node);
     if (product) replaced.set(node, product);
     const norm = node.opType === 'Div' ? normalizationAt(lookup, node) : undefined;
     const epsilon = norm && numbersOf(constants.get(norm.epsilon)!);

@@ -1,5 +1,6 @@
 import { type Node, parseActivation } from '@gatefold/runtime';
 import { cellFunction } from './functions.ts';
+import { type IntegerGru, integerGru, scanGru } from './gru.ts';
 import { integerMatrix, microsoft } from './integer.ts';
 import { matrixTensor, vectorOf } from './weights.ts';
 import type { Attributes, Writer } from './writer.ts';
@@ -62,6 +63,11 @@ export function writeRecurrent(writer: Writer, node: Node, ports: StatePorts | u
   const resetAfter = attributes.resetAfter === true;
   const b = vectorOf(writer, node, 'b');
   const bR = vectorOf(writer, node, 'bR');
+  const scanned = integerGru(writer, node);
+  if (scanned) {
+    writeScan(writer, node, scanned, ports);
+    return;
+  }
   const placement = { rows: order, lead: [1] };
   // There is no such operator of other cells.
   const w = cell === 'lstm' ? integerMatrix(writer, node, 'W', placement) : undefined;
@@ -119,6 +125,23 @@ export function writeRecurrent(writer: Writer, node: Node, ports: StatePorts | u
     if (value !== undefined) writer.bind(value, writer.add('Squeeze', value, [tensor, writer.ints([0])]));
     if (kept && node.inputs[state] === undefined) kept.output(node, state, tensor);
   });
+}
+
+/** A GRU step by step. */
+function writeScan(writer: Writer, node: Node, matrices: IntegerGru, ports: StatePorts | undefined): void {
+  const units = Number(node.attributes.units);
+  const kept = ports && node.attributes.direction !== 'backward' && node.inputs.h === undefined ? ports : undefined;
+  const squeezed = (tensor: string) => writer.add('Squeeze', `${node.name}/h0`, [tensor, writer.ints([0])]);
+  const state = node.inputs.h === undefined ? '' : writer.input(node, 'h');
+  const given = kept ? squeezed(kept.input(node, 'h', units)) : state;
+  const { steps, last } = scanGru(writer, node, matrices, timeFirst(writer, node.inputs.x!), given);
+  const { y, h } = node.outputs;
+  if (y !== undefined) {
+    writer.setTimeFirst(y, steps);
+    writer.bind(y, writer.add('Transpose', y, [steps], { perm: [1, 0, 2] }));
+  }
+  if (h !== undefined) writer.bind(h, last);
+  if (kept) kept.output(node, 'h', writer.add('Unsqueeze', `${node.name}/hn`, [last, writer.ints([0])]));
 }
 
 /** A sequence as [time, batch, features]; where another cell has just made it so, without a transpose. */

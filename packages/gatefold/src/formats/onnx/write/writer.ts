@@ -29,7 +29,13 @@ export type ElementName = keyof typeof elementTypes;
 export type Attributes = Readonly<
   Record<
     string,
-    number | string | readonly number[] | readonly string[] | { float: number } | { floats: readonly number[] }
+    | number
+    | string
+    | readonly number[]
+    | readonly string[]
+    | { float: number }
+    | { floats: readonly number[] }
+    | { graph: Draft<'Graph'> }
   >
 >;
 
@@ -37,6 +43,7 @@ function attributeDraft(name: string, value: Attributes[string]): Draft<'Attribu
   const text = (word: string) => new TextEncoder().encode(word);
   if (typeof value === 'number') return { name, i: value, type: 2 };
   if (typeof value === 'string') return { name, s: text(value), type: 3 };
+  if ('graph' in value) return { name, g: value.graph, type: 5 };
   if ('float' in value) return { name, f: value.float, type: 1 };
   if ('floats' in value) return { name, floats: value.floats, type: 6 };
   if (typeof value[0] === 'string') return { name, strings: (value as readonly string[]).map(text), type: 8 };
