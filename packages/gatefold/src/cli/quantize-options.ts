@@ -8,7 +8,7 @@ export const bitsOf = (place: string) => wholeNumber(place, { from: 1, to: 16 })
  * Reads `agreement=share` or `divergence=number`, both with a comma between them.
  * @throws OPTION_INVALID
  */
-export function searchBound(text: string): { agreement?: number; divergence?: number } {
+function searchBound(text: string): { agreement?: number; divergence?: number } {
   const entries = text.split(',').map((part): [string, number] => {
     const [name = '', value = ''] = part.split('=');
     if (name === 'agreement') return [name, numberOption('--search', { from: 0, to: 1 })(value)];
