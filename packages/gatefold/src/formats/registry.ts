@@ -106,6 +106,7 @@ const tflite: Format = {
   cellBounds: ['cellClip'],
   // Its kernels know one scale per gate matrix.
   quantizeDefaults: { granularity: 'gate' },
+  codedAlike: true,
   is: isTflite,
   read: async (bytes, options) => ({ model: await readTflite(bytes, options), version: '3' }),
   write: async (model) => ({ bytes: writeTflite(model), notes: tfliteNotes(model) }),

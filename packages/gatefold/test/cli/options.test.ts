@@ -77,6 +77,17 @@ describe('numbers', () => {
       status: 2,
       stderr: expect.stringContaining('--calibrate'),
     });
+    const lite = [
+      'quantize',
+      model,
+      '-o',
+      at('out.tflite'),
+      '--search',
+      'divergence=0.1',
+      '--calibrate',
+      at('noise.npz'),
+    ];
+    expect(await gatefold(...lite)).toMatchObject({ status: 2, stderr: expect.stringContaining('TensorFlow Lite') });
     const search = [...quantize, '--search', 'divergence=0.1', '--calibrate', at('noise.npz'), '--force'];
     const shown = await gatefold(...search);
     expect(shown.stdout).toMatch(/weight alone +coded +bytes +agrees +divergence/);

@@ -177,7 +177,14 @@ export async function quantize(
   path: string,
   flags: CompressFlags & Record<string, unknown>,
 ): Promise<void> {
-  const step = quantizeStep({ ...writerOf(flags.output).quantizeDefaults, ...flags });
+  const { quantizeDefaults, codedAlike, title } = writerOf(flags.output);
+  const step = quantizeStep({ ...quantizeDefaults, ...flags });
+  if (step.search && codedAlike) {
+    fail('OPTION_INVALID', `a search gives weights precisions of their own, which ${title} does not hold`, {
+      place: '--search',
+      hint: 'write another format, or give one precision with --bits',
+    });
+  }
   const needs =
     (step.biasCorrection && '--bias-correction') ||
     (step.operandScale === 'static' && '--operand-scale static') ||
