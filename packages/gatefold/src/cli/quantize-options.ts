@@ -55,6 +55,7 @@ export function addQuantizeOptions(command: Command): Command {
       'precision of each weight by measured sensitivity: agreement=0.995 or divergence=0.05, on the data of --calibrate',
       searchBound,
     )
+    .addOption(new Option('--prefer <what>', 'search: what is cheap (default both)').choices(['size', 'speed', 'both']))
     .option('--qat', 'quantization-aware training on the data of --train')
     .option('--epochs <n>', 'qat: passes over the data (default 3)', wholeNumber('--epochs', { from: 1 }))
     .option(

@@ -39,6 +39,7 @@ const searchSchema = z
   .strictObject({
     agreement: share.optional(),
     divergence: z.number().min(0).optional(),
+    prefer: z.enum(['size', 'speed', 'both']).optional(),
     bits: z.array(z.int().min(1).max(16)).min(1).optional(),
     operands: z
       .array(z.enum(['u7', 'u14', 'f32']))

@@ -77,6 +77,10 @@ describe('numbers', () => {
       status: 2,
       stderr: expect.stringContaining('--calibrate'),
     });
+    expect(await gatefold(...quantize, '--prefer', 'size')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--search'),
+    });
     const lite = [
       'quantize',
       model,

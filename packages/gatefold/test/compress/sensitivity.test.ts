@@ -17,6 +17,7 @@ import { readModel } from '../../src/formats/index.ts';
 
 const small = smallModel(3, cellChoices.lstm!, { features: 7, units: 20 });
 const x = randomValues(randomSource(5), 7 * 40);
+const names = ['cell/W', 'cell/U', 'kernel'];
 const calibration = () => [{ inputs: { x }, batch: 2 }];
 
 describe('choosing', () => {
@@ -127,6 +128,15 @@ describe('a search', () => {
     },
   );
 
+  it('prefers what it is told to', () => {
+    const made = (['size', 'speed'] as const).map((prefer) => {
+      const { model } = quantizeBySensitivity(small, {}, { divergence: 0.05, prefer }, { calibration });
+      return { bytes: writeGatefold(model).length, kinds: names.map((name) => model.weights[name]!.input.kind) };
+    });
+    expect(made[0]!.bytes).toBeLessThanOrEqual(made[1]!.bytes);
+    expect(made[1]!.kinds.filter((kind) => kind === 'u7').length).toBeGreaterThanOrEqual(2);
+  });
+
   it('spends less the more is allowed', () => {
     const bytes = [0, 1e-3, 0.02, 0.2].map((divergence) => {
       const { model } = quantizeBySensitivity(small, {}, { divergence }, { calibration });
@@ -160,7 +170,12 @@ describe('a search', () => {
     const images = inputs.rows!.data.subarray(0, 40 * 28 * 28);
     const name = model.graphs.main!.inputs[0]!.name;
     const context = { calibration: () => [{ inputs: { [name]: images }, batch: 40 }] };
-    const { model: made, search } = quantizeBySensitivity(model, {}, { agreement: 1, bits: [3, 4, 8] }, context);
+    const { model: made, search } = quantizeBySensitivity(
+      model,
+      {},
+      { agreement: 1, bits: [3, 4, 8], prefer: 'size' },
+      context,
+    );
     expect(search.agreement).toBe(1);
     const uniform = quantize(model, { bits: 8 }, context).model;
     expect(writeGatefold(made).length).toBeLessThan(writeGatefold(uniform).length);

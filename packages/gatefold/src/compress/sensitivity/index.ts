@@ -62,7 +62,7 @@ export function quantizeBySensitivity(
     runs++;
     return probe.compare({ ...model, weights: { ...model.weights, ...weights } });
   };
-  const costOf = costsIn(model);
+  const costOf = costsIn(model, search.prefer ?? 'both');
   const lists = places.map(({ place, weight: name }, p): Coding[] => {
     const before = model.weights[name]!;
     const kept = { agreement: probe.decides ? 1 : undefined, divergence: 0, changed: 0, decisions: 0 };
@@ -127,8 +127,11 @@ function distinct(weights: readonly Weight[]): Weight[] {
   return [...new Map(weights.map((weight) => [encodingName(weight), weight])).values()];
 }
 
-/** What share of the model's bytes and of its multiply-accumulates a weight takes, added up. */
-function costsIn(model: Model): (name: string, weight: Weight) => number {
+/** What counts less than the rest, so that it decides between equals only. */
+const little = 0.02;
+
+/** What share of the model's bytes and of its multiply-accumulates' time a weight takes, added up. */
+function costsIn(model: Model, prefer: 'size' | 'speed' | 'both'): (name: string, weight: Weight) => number {
   const { nodes } = analyse(model);
   const macs = new Map<string, number>();
   for (const { node, weight } of usesOf(model)) {
@@ -139,5 +142,7 @@ function costsIn(model: Model): (name: string, weight: Weight) => number {
   }
   const sum = (values: Iterable<number>) => [...values].reduce((a, b) => a + b, 0) || 1;
   const [allMacs, allBytes] = [sum(macs.values()), sum(Object.values(model.weights).map(storedBytes))];
-  return (name, weight) => storedBytes(weight) / allBytes + ((macs.get(name) ?? 0) / allMacs) * relativeTime(weight);
+  return (name, weight) =>
+    (prefer === 'speed' ? little : 1) * (storedBytes(weight) / allBytes) +
+    (prefer === 'size' ? little : 1) * ((macs.get(name) ?? 0) / allMacs) * relativeTime(weight);
 }

@@ -7,6 +7,8 @@ export interface SearchSettings {
   readonly agreement?: number;
   /** Most root-mean-square difference of the outputs, relative to the outputs' own. */
   readonly divergence?: number;
+  /** What is cheap: a small file, a fast step, or (default) both alike. The other then decides between equals. */
+  readonly prefer?: 'size' | 'speed' | 'both';
   /** Widths to choose from; default 4, 6, 8 and 12, or the width of the quantize options where they have one. */
   readonly bits?: readonly number[];
   /** Codings of operands to choose from; default all, or that of the quantize options. */
