@@ -23,7 +23,8 @@ runUnderCurrentNode(here, fileURLToPath(import.meta.url), options.node);
 
 const { default: gatefold } = await import('./contenders/gatefold.mjs');
 const { default: onnxruntime } = await import('./contenders/onnxruntime.mjs');
-const { callsFor, median, timed } = await import('./lib/measure.mjs');
+const { callsFor } = await import('./lib/measure.mjs');
+const { median, timed } = await import('./lib/clock.mjs');
 const { makeInput, makeLayer, pruneBlocks } = await import('./lib/weights.mjs');
 
 const density = Number(options.density);

@@ -71,4 +71,7 @@ for target in tfjs tfjs-int8; do
   node interop/tfjs/predict.mjs "${files[@]}"
 done
 
+# What is written as ONNX, in onnxruntime-node and onnxruntime-web too.
+node bench/written.mjs
+
 GATEFOLD_INTEROP=$out GATEFOLD_LITERT=interop/.venv-litert/bin/python npx vitest run --config vitest.interop.config.ts

@@ -1,6 +1,7 @@
 import gatefold from '../contenders/gatefold.mjs';
 import onnxruntime from '../contenders/onnxruntime.mjs';
 import tfjs from '../contenders/tfjs.mjs';
+import { median, timed } from './clock.mjs';
 import { makeInput, makeLayer } from './weights.mjs';
 
 const steps = 100;
@@ -63,19 +64,4 @@ export async function callsFor(call, milliseconds) {
     const time = (await timed(call, calls)) * calls;
     if (time > milliseconds * 1000) return Math.max(2, Math.round((calls * milliseconds * 1000) / time));
   }
-}
-
-/** µs per call. A promise is awaited only where the contender returns one. */
-export async function timed(call, calls) {
-  const start = performance.now();
-  for (let i = 0; i < calls; i++) {
-    const result = call();
-    if (typeof result?.then === 'function') await result;
-  }
-  return ((performance.now() - start) * 1000) / calls;
-}
-
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
 }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { decode, sizeOf, writeGatefold } from '@gatefold/runtime';
-import { architectureTemplate, quantize, readModel } from 'gatefold';
+import { architectureTemplate, quantize, readModel, writerFor } from 'gatefold';
 import { at } from './files.mjs';
 import { ml5Seed, rtneuralSeeds } from './fuzz-json-seeds.mjs';
 
@@ -51,6 +51,12 @@ export async function fuzzSeeds(reader) {
   const onnx = readdirSync(onnxFolder)
     .filter((name) => name.endsWith('.onnx'))
     .map((name) => ({ name, bytes: new Uint8Array(readFileSync(onnxFolder + name)) }));
+  // Products in integers are of our own making.
+  for (const name of ['lstm-forward.onnx', 'states-sequence.onnx', 'lstm-bidirectional.onnx']) {
+    const { model: float } = await readModel(onnx.find((seed) => seed.name === name).bytes);
+    const { bytes } = await writerFor('onnx', 'fuzz').write(quantize(float, { bits: 8 }).model, {});
+    onnx.push({ name: `int8 ${name}`, bytes });
+  }
   const { model } = await readModel(new Uint8Array(readFileSync(`${folder}k3-sequential.keras`)));
   const containers = [{ name: 'float', bytes: writeGatefold(model) }];
   for (const options of settings) {

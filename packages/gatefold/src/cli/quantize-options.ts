@@ -1,8 +1,27 @@
+import { fail } from '@gatefold/runtime';
 import { type Command, Option } from 'commander';
-import { wholeNumber } from './numbers.ts';
+import { numberOption, wholeNumber } from './numbers.ts';
 import { addPassTraining } from './pass-training.ts';
 
 export const bitsOf = (place: string) => wholeNumber(place, { from: 1, to: 16 });
+
+/**
+ * Reads `agreement=share` or `divergence=number`, both with a comma between them.
+ * @throws OPTION_INVALID
+ */
+function searchBound(text: string): { agreement?: number; divergence?: number } {
+  const entries = text.split(',').map((part): [string, number] => {
+    const [name = '', value = ''] = part.split('=');
+    if (name === 'agreement') return [name, numberOption('--search', { from: 0, to: 1 })(value)];
+    if (name === 'divergence') return [name, numberOption('--search', { from: 0 })(value)];
+    return fail('OPTION_INVALID', 'option "--search" does not fit', {
+      place: '--search',
+      expected: 'agreement=share or divergence=number',
+      found: text,
+    });
+  });
+  return Object.fromEntries(entries);
+}
 
 /** Gathers a repeatable option. */
 export function collect(value: string, before: string[] = []): string[] {
@@ -32,6 +51,12 @@ export function addQuantizeOptions(command: Command): Command {
       ]),
     )
     .option('--bias-correction', 'add what coded weights lose on average back to biases (needs data)')
+    .option(
+      '--search <bound>',
+      'precision of each weight by measured sensitivity: agreement=0.995 or divergence=0.05, on the data of --calibrate',
+      searchBound,
+    )
+    .addOption(new Option('--prefer <what>', 'search: what is cheap (default both)').choices(['size', 'speed', 'both']))
     .option('--qat', 'quantization-aware training on the data of --train')
     .option('--target <address>', 'only these weights: node/role[/gate], * as wildcard (repeatable)', collect)
     .option('--mixed <address=bits>', 'other bits for some weights, e.g. U/forget=8 (repeatable)', collect);

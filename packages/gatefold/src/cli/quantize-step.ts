@@ -7,6 +7,10 @@ import { bitsOf } from './quantize-options.ts';
 export function quantizeStep(options: Record<string, unknown>): Extract<RecipeStep, { pass: 'quantize' }> {
   const { bits, scheme, rounding, granularity, clip, scales, vectors, operand, operandScale, biasCorrection, target } =
     options;
+  const { search, prefer } = options;
+  if (prefer !== undefined && search === undefined) {
+    fail('OPTION_INVALID', 'option "--prefer" is for a search: add --search', { place: '--prefer' });
+  }
   const mixed = (options.mixed as string[] | undefined)?.map((entry) => {
     const at = entry.lastIndexOf('=');
     if (at < 1) {
@@ -20,7 +24,7 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
   });
   const step = {
     pass: 'quantize',
-    bits: bits ?? (scheme === 'f16' ? 16 : 8),
+    bits: bits ?? (scheme === 'f16' ? 16 : search ? undefined : 8),
     scheme,
     rounding,
     granularity,
@@ -35,6 +39,7 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
     mixed,
     symmetric: options.asymmetric ? false : undefined,
     train: trainingOf(options),
+    search: search && prefer !== undefined ? { ...search, prefer } : search,
   };
   const given = Object.fromEntries(Object.entries(step).filter(([, value]) => value !== undefined));
   const [made] = checkRecipe({ version: 1, steps: [given] }, 'options').steps;

@@ -1,13 +1,13 @@
 export { match, matricesOf, type Place } from './address.ts';
 export { finetune } from './finetune.ts';
-export type { CalibrationBatches, PassChange, PassContext, PassResult } from './pass.ts';
+export type { CalibrationBatches, PassChange, PassContext, PassResult, SearchResult, Sensitivity } from './pass.ts';
 export {
   type Criterion,
   keepZeros,
   type PruneOptions,
   prune,
+  type ScannedPlace,
   type ScheduleOptions,
-  type Sensitivity,
   scanSensitivity,
 } from './prune/index.ts';
 export {
@@ -19,4 +19,5 @@ export {
 } from './prune/units/index.ts';
 export { quantizeAware } from './quantize/aware.ts';
 export { type QuantizeOptions, quantize, type Scheme } from './quantize/index.ts';
+export { quantizeBySensitivity, type SearchSettings } from './sensitivity/index.ts';
 export type { TrainSettings } from './train-settings.ts';

@@ -35,9 +35,34 @@ export interface PassChange {
   readonly relativeError?: number;
 }
 
+/** What a way to code one weight alone does to the outputs of the model, on calibration data. */
+export interface Sensitivity {
+  /** `node/role`. */
+  readonly place: string;
+  readonly coding: string;
+  /** Of the weight on disk. */
+  readonly bytes: number;
+  /** Share of the decisions that stay; undefined where the outputs decide nothing. */
+  readonly agreement: number | undefined;
+  /** Root mean square of the differences of the outputs, relative to the outputs' own. */
+  readonly divergence: number;
+  readonly chosen: boolean;
+}
+
+/** What a search measured; `agreement` and `divergence` are those of what was chosen. */
+export interface SearchResult {
+  readonly agreement: number | undefined;
+  readonly divergence: number;
+  readonly sensitivities: readonly Sensitivity[];
+  /** Models that were run over the calibration data. */
+  readonly runs: number;
+}
+
 export interface PassResult {
   readonly model: Model;
   readonly changes: readonly PassChange[];
   /** Settings that will not make this model smaller or faster, and why. */
   readonly warnings: readonly string[];
+  /** Of passes that search. */
+  readonly search?: SearchResult;
 }

@@ -50,6 +50,8 @@ export interface Format {
   readonly extensions: readonly string[];
   /** What the quantize command takes where it is not told otherwise, so that the format can hold the codes. */
   readonly quantizeDefaults?: { readonly granularity: Granularity };
+  /** Whether the matrices of a node must be coded alike, so that precisions cannot be chosen weight by weight. */
+  readonly codedAlike?: boolean;
   /** Whether the bytes claim to be of this format, by their content. Cheap, never throws. */
   is(bytes: Uint8Array): boolean;
   /** @throws FILE_*, MODEL_* */

@@ -1,4 +1,4 @@
-import type { Model } from '@gatefold/runtime';
+import { fail, type Model } from '@gatefold/runtime';
 import {
   finetune,
   type PassContext,
@@ -10,6 +10,7 @@ import {
   type QuantizeOptions,
   quantize,
   quantizeAware,
+  quantizeBySensitivity,
 } from '../compress/index.ts';
 import type { Recipe, RecipeStep } from './schema.ts';
 
@@ -39,8 +40,15 @@ async function runStep(model: Model, step: RecipeStep, context: PassContext): Pr
     const settings = given({ ...options, train: train && given(train) }) as PruneUnitsOptions;
     return { pass, ...(await pruneUnits(model, settings, context)) };
   }
-  const { pass, train, ...options } = step;
+  const { pass, train, search, ...options } = step;
   const settings = given({ ...options, mixed: options.mixed?.map(given) }) as QuantizeOptions;
+  if (train && search) {
+    fail('RECIPE_INVALID', 'training and a search exclude each other', {
+      place: 'search, train',
+      hint: 'search in one step; a finetune step after it trains the codes on',
+    });
+  }
+  if (search) return { pass, ...quantizeBySensitivity(model, settings, given(search), context) };
   const result = train
     ? await quantizeAware(model, settings, given(train), context)
     : quantize(model, settings, context);

@@ -35,6 +35,22 @@ const trainSchema = z.strictObject({
   holdOut: share.optional(),
 });
 
+/** Bounds that a search for each weight's precision keeps, and what it chooses from. */
+const searchSchema = z
+  .strictObject({
+    agreement: share.optional(),
+    divergence: z.number().min(0).optional(),
+    prefer: z.enum(['size', 'speed', 'both']).optional(),
+    bits: z.array(z.int().min(1).max(16)).min(1).optional(),
+    operands: z
+      .array(z.enum(['u7', 'u14', 'f32']))
+      .min(1)
+      .optional(),
+  })
+  .refine(({ agreement, divergence }) => agreement !== undefined || divergence !== undefined, {
+    error: 'a search needs a bound: agreement or divergence',
+  });
+
 /** Options of the quantize pass as recipes and the command line give them. */
 const quantizeSchema = z.strictObject({
   ...setting,
@@ -45,6 +61,8 @@ const quantizeSchema = z.strictObject({
   mixed: z.array(z.strictObject({ target: z.string(), ...setting })).optional(),
   /** Quantization-aware training. */
   train: trainSchema.optional(),
+  /** Precision of each weight by its measured sensitivity. */
+  search: searchSchema.optional(),
 });
 
 const pair = z.tuple([z.int().min(1), z.int().min(1)]);

@@ -157,7 +157,7 @@ export function driftChart(candidates: readonly Candidate[]): EChartsCoreOption 
 }
 
 /** What removing more and more of each matrix or gate does to the metric. */
-export function sensitivityChart(
+export function scanChart(
   metric: string,
   shares: readonly number[],
   places: readonly { readonly place: string; readonly values: readonly (number | undefined)[] }[],

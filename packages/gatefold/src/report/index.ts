@@ -1,5 +1,6 @@
 export { alignedTable, showBytes, showMetric, showNumber } from './format.ts';
 export { reportHtml } from './html.ts';
 export { type Candidate, type Report, ratiosOf, reportJson } from './model.ts';
-export { type SensitivityReport, sensitivityHtml, sensitivityText } from './sensitivity.ts';
+export { type ScanReport, scanHtml, scanText } from './scan.ts';
+export { sensitivityText } from './sensitivity.ts';
 export { reportText } from './text.ts';

@@ -1,57 +1,22 @@
-import { drawCharts, sensitivityChart } from './charts.ts';
-import { alignedTable, showMetric, showNumber } from './format.ts';
-import { escapeHtml, figures, page, table } from './page.ts';
+import type { SearchResult } from '../compress/index.ts';
+import { alignedTable, showBytes, showMetric } from './format.ts';
 
-/** A scan of how much each matrix and gate can lose. */
-export interface SensitivityReport {
-  readonly model: string;
-  readonly data: string;
-  readonly metric: string;
-  /** Of the whole model. */
-  readonly baseline: number;
-  readonly shares: readonly number[];
-  readonly places: readonly {
-    readonly place: string;
-    readonly weights: number;
-    readonly values: readonly (number | undefined)[];
-  }[];
-}
-
-function rowsOf({ metric, shares, places }: SensitivityReport): { head: string[]; rows: string[][] } {
-  return {
-    head: ['removed from', 'weights', ...shares.map((share) => `${Number((share * 100).toPrecision(4))} %`)],
-    rows: places.map(({ place, weights, values }) => [
-      place,
-      showNumber(weights),
-      ...values.map((value) => (value === undefined ? '-' : showMetric(metric, value))),
-    ]),
-  };
-}
-
-function heading({ model, data, metric, baseline }: SensitivityReport): string {
-  return `${metric} of ${model} on ${data}, each alone, without training; whole: ${showMetric(metric, baseline)}`;
-}
-
-export function sensitivityText(report: SensitivityReport): string {
-  const { head, rows } = rowsOf(report);
-  return `${heading(report)}\n\n${alignedTable(head, rows, head.slice(1))}`;
-}
-
-/** The scan as one page. */
-export async function sensitivityHtml(report: SensitivityReport): Promise<string> {
-  const { metric, shares, places } = report;
-  const nodes = [...new Set(places.map(({ place }) => place.split('/').slice(0, 2).join('/')))];
-  const charts = nodes.map((node) =>
-    sensitivityChart(
-      metric,
-      shares,
-      places.filter(({ place }) => place === node || place.startsWith(`${node}/`)),
-    ),
-  );
-  const { head, rows } = rowsOf(report);
-  const drawn = await drawCharts(charts, 640, 400, new Map());
-  return page(
-    `What ${report.model} can lose`,
-    `<p class="note">${escapeHtml(heading(report))}</p>\n${table(head, rows)}\n${figures(drawn)}`,
-  );
+/** What every way to code every weight did alone, and what was chosen. */
+export function sensitivityText({ sensitivities, agreement, divergence, runs }: SearchResult): string {
+  const decides = agreement !== undefined;
+  const rows = sensitivities.map((each, i) => [
+    each.place === sensitivities[i - 1]?.place ? '' : each.place,
+    each.coding,
+    showBytes(each.bytes),
+    ...(decides ? [showMetric('agreement', each.agreement!)] : []),
+    each.divergence.toExponential(1),
+    each.chosen ? 'chosen' : '',
+  ]);
+  const numbers = ['bytes', ...(decides ? ['agrees'] : []), 'divergence'];
+  const whole = [...(decides ? [`${showMetric('agreement', agreement)} agreement`] : []), divergence.toExponential(1)];
+  return [
+    alignedTable(['weight alone', 'coded', ...numbers, ''], rows, numbers),
+    '',
+    `chosen together, on the calibration data: ${whole.join(', divergence ')} (${runs} models were run)`,
+  ].join('\n');
 }

@@ -18,6 +18,8 @@ const out = at('out.gatefold');
 writeFileSync(model, writeGatefold(smallModel(7, cellChoices.lstm!, { features: 5, units: 8 })));
 writeFileSync(at('d.csv'), 'x,y\n1,0\n');
 writeFileSync(at('d.npz'), writeNpz([['x', { shape: [2, 3, 5], data: new Float32Array(30) }]]));
+const noise = Float32Array.from({ length: 30 }, (_, i) => Math.sin(i * 7));
+writeFileSync(at('noise.npz'), writeNpz([['x', { shape: [2, 3, 5], data: noise }]]));
 writeFileSync(at('wide.npz'), writeNpz([['x', { shape: [2, 3, 6], data: new Float32Array(36) }]]));
 
 async function gatefold(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
@@ -52,6 +54,7 @@ describe('numbers', () => {
     ['--max-bytes', quantize, ['0', '-1', '1.5', 'NaN', '10k']],
     ['--max-drop', quantize, ['-1', 'NaN', 'Infinity', '1,5', '']],
     ['--rate', ['bench', model], ['0', '-1', 'NaN', '48k']],
+    ['--search', quantize, ['agreement=1.5', 'agreement', 'divergence=-1', 'loss=3', '', '0.99']],
     ['--assert', ['bench', model, model], ['0', '-2', 'NaN', '2x']],
   ];
   const all = table.flatMap(([option, args, values]) => values.map((value) => [option, value, args] as const));
@@ -67,6 +70,36 @@ describe('numbers', () => {
       status: 2,
       stderr: expect.stringContaining('--mixed'),
     });
+  });
+
+  it('--search needs data, and shows what it measured', async () => {
+    expect(await gatefold(...quantize, '--search', 'divergence=0.1')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--calibrate'),
+    });
+    expect(await gatefold(...quantize, '--prefer', 'size')).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('--search'),
+    });
+    const lite = [
+      'quantize',
+      model,
+      '-o',
+      at('out.tflite'),
+      '--search',
+      'divergence=0.1',
+      '--calibrate',
+      at('noise.npz'),
+    ];
+    expect(await gatefold(...lite)).toMatchObject({ status: 2, stderr: expect.stringContaining('TensorFlow Lite') });
+    const search = [...quantize, '--search', 'divergence=0.1', '--calibrate', at('noise.npz'), '--force'];
+    const shown = await gatefold(...search);
+    expect(shown.stdout).toMatch(/weight alone +coded +bytes +agrees +divergence/);
+    expect(shown.stdout).toMatch(/cell\/W +f32/);
+    const [step] = JSON.parse((await gatefold(...search, '--json')).stdout).steps;
+    expect(step.search.divergence).toBeLessThanOrEqual(0.1);
+    expect(step.search.sensitivities.length).toBeGreaterThan(20);
+    rmSync(out);
   });
 
   it('of the right kind are taken', async () => {

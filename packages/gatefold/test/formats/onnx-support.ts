@@ -1,4 +1,5 @@
-import { createSession, type Model, simd128Engine, sizeOf, type Tensor } from '@gatefold/runtime';
+import { createSession, decode, denseWeight, type Model, simd128Engine, sizeOf, type Tensor } from '@gatefold/runtime';
+import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
 
 export type Note = readonly (string | number)[];
 export interface FileArray {
@@ -77,4 +78,17 @@ export function randomInputs(model: Model): Record<string, Float32Array> {
       return [name, Float32Array.from({ length: count }, make)];
     }),
   );
+}
+
+/** A GRU of random weights small enough that it does not blow up small differences. */
+export function calmGru(cell: 'gruAfter' | 'gruBefore', units: number): Model {
+  const wild = smallModel(5, cellChoices[cell]!, { units, features: 6 });
+  const weights = Object.entries(wild.weights).map(([name, w]) => [
+    name,
+    denseWeight(
+      w.shape,
+      decode(w).map((value) => value * 0.08),
+    ),
+  ]);
+  return { ...wild, weights: Object.fromEntries(weights) };
 }

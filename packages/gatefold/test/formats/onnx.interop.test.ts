@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { createSession, decode, denseWeight, GatefoldError, type Model, simd128Engine } from '@gatefold/runtime';
 import { afterAll, describe, expect, it } from 'vitest';
 import { quantize } from '../../src/compress/index.ts';
+import { readNpz } from '../../src/data/npz.ts';
 import { readModel } from '../../src/formats/index.ts';
 import { onnx } from '../../src/formats/onnx/index.ts';
 import { decodeMessage } from '../../src/formats/onnx/proto/decode.ts';
 import type { ReadOptions, WriteOptions } from '../../src/formats/types.ts';
-import { difference, randomInputs } from './onnx-support.ts';
+import { calmGru, difference, type FileArray, fromPort, notesOf, randomInputs, runFile } from './onnx-support.ts';
 
 // Needs the venv that `interop/setup.sh onnx` makes: every file we write is run by the real onnxruntime.
 
@@ -30,6 +31,7 @@ interface Job {
   readonly calls: readonly Readonly<Record<string, Given>>[];
   readonly carry?: Readonly<Record<string, string>>;
   readonly expose?: readonly string[];
+  readonly quantize?: string;
 }
 type Result = Readonly<Record<string, { shape: number[]; data: number[] }>>[];
 
@@ -104,14 +106,14 @@ describe.skipIf(!existsSync(python)).each(files)('%s', (path) => {
 });
 
 const settings: [string, Parameters<typeof quantize>[1], number][] = [
-  ['int8', { bits: 8 }, 0.3],
-  ['int8 for each tensor', { bits: 8, granularity: 'tensor' }, 0.3],
+  ['int8', { bits: 8, operand: 'f32' }, 0.3],
+  ['int8 for each tensor', { bits: 8, operand: 'f32', granularity: 'tensor' }, 0.3],
   ['int4', { bits: 4 }, 0.2],
   ['12 bits', { bits: 12 }, 0.55],
   ['float16', { scheme: 'f16' }, 0.55],
   ['4-bit logarithmic', { bits: 4, scheme: 'log' }, 0.3],
   ['codebooks', { bits: 2, scheme: 'codebook' }, 0.3],
-  ['mixed', { bits: 4, mixed: [{ target: 'U/candidate', bits: 8 }] }, 0.25],
+  ['mixed', { bits: 4, mixed: [{ target: 'U/candidate', bits: 8, operand: 'f32' }] }, 0.25],
 ];
 
 describe.skipIf(!existsSync(python)).each(settings)('quantized: %s', (_, options, size) => {
@@ -150,6 +152,76 @@ describe.skipIf(!existsSync(python)).each(settings)('quantized: %s', (_, options
     const { given } = inputsOf(model);
     const [out] = onnxruntime({ model: path, calls: [given], expose: [matrix] });
     expect(out![matrix]!.data).toEqual([...decode(model.weights[dense.weights.kernel!]!)]);
+  });
+});
+
+const integers: [string, Parameters<typeof quantize>[1]][] = [
+  ['int8', { bits: 8 }],
+  ['int8 by gate', { bits: 8, granularity: 'gate' }],
+  ['7 bits', { bits: 7 }],
+  ['5 bits', { bits: 5 }],
+];
+const lstms = ['forward', 'bidirectional', 'reverse', 'clip', 'peepholes', 'activations'];
+
+describe.skipIf(!existsSync(python)).each(integers)('multiplied in integers: %s', (_, options) => {
+  it.each([
+    'charlm/charlm-lstm256.h5',
+    'onnx/lstm-bare.onnx',
+    'onnx/lstm-forward-states.onnx',
+    ...lstms.map((name) => `onnx/lstm-${name}.onnx`),
+  ])('%s', async (path) => {
+    const source = await readModel(new Uint8Array(readFileSync(`${root}fixtures/${path}`)));
+    const { model } = quantize(source.model, options);
+    const { path: file, bytes } = await written(model, { explicitStates: false });
+    const { graph } = decodeMessage('Model', bytes);
+    expect(graph!.node.some(({ opType }) => opType === 'DynamicQuantizeLSTM')).toBe(true);
+    const matrices = (each: Model) =>
+      Object.values(each.weights)
+        .filter(({ shape }) => shape.length === 2)
+        .map((w) => JSON.stringify([...decode(w)]))
+        .sort();
+    expect(matrices((await readModel(bytes)).model)).toEqual(matrices(model));
+    // Operands are coded in 8 bits there, by the range of the whole call, and in 7 here, by that of a step.
+    const { ours, given } = inputsOf(model);
+    const [theirs] = onnxruntime({ model: file, calls: [given] });
+    const out = createSession(model, { engine: simd128Engine }).run(ours, { batch: 2 });
+    for (const [name, { data }] of Object.entries(out)) {
+      expect(difference(data, theirs![name]!.data), name).toBeLessThan(0.08);
+    }
+  });
+});
+
+describe.skipIf(!existsSync(python))('GRU of 512 units in integers', () => {
+  it.each(['gruAfter', 'gruBefore'] as const)('%s', async (cell) => {
+    const { model } = quantize(calmGru(cell, 512), { bits: 8 });
+    const { path, bytes } = await written(model);
+    expect(decodeMessage('Model', bytes).graph!.node.some(({ opType }) => opType === 'Scan')).toBe(true);
+    const { ours, given } = inputsOf(model);
+    const [theirs] = onnxruntime({ model: path, calls: [given] });
+    const out = createSession(model, { engine: simd128Engine }).run(ours, { batch: 2 });
+    for (const [name, { data }] of Object.entries(out)) {
+      const scale = data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      expect(difference(data, theirs![name]!.data) / scale, name).toBeLessThan(0.08);
+    }
+  });
+});
+
+describe.skipIf(!existsSync(python))('quantized by onnxruntime', () => {
+  it.each(lstms)('lstm-%s is read with its codes', async (name) => {
+    const source = `${root}fixtures/onnx/lstm-${name}.onnx`;
+    const given: Record<string, FileArray & Given> = {};
+    for (const [key, { shape, data }] of readNpz(readFileSync(source.replace('.onnx', '.npz')))) {
+      if (key.startsWith('in.')) given[key.slice(3)] = { shape, data: Array.from(data as ArrayLike<number>) };
+    }
+    const quantized = join(folder, `${name}.onnx`);
+    const [theirs] = onnxruntime({ model: source, calls: [given], quantize: quantized });
+    const { model } = await readModel(new Uint8Array(readFileSync(quantized)));
+    const matrices = Object.values(model.weights).filter(({ shape }) => shape.length === 2);
+    for (const { encoding, input } of matrices) expect([encoding.kind, input.kind]).toEqual(['affine', 'u7']);
+    for (const [port, { data }] of Object.entries(runFile(model, given))) {
+      const { shape, data: reference } = theirs![port]!;
+      expect(difference(fromPort(notesOf(model)[port]!, data, shape), reference), port).toBeLessThan(0.08);
+    }
   });
 });
 

@@ -112,3 +112,11 @@ describe('codes', () => {
     expectSame(half, back);
   });
 });
+
+it('says that activations stay float32 where weights are coded', async () => {
+  const model = smallModel(3, cellChoices.lstm!, { features: 5, units: 8 });
+  const writer = writerFor('tflite', '-o');
+  expect((await writer.write(model, {})).notes).toEqual([]);
+  const { notes } = await writer.write(quantize(model, { bits: 8, granularity: 'gate' }).model, {});
+  expect(notes).toEqual([expect.stringMatching(/^dynamic range: .*activations stay float32/)]);
+});

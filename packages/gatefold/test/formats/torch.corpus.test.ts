@@ -2,40 +2,10 @@ import { readFileSync } from 'node:fs';
 import { createSession, type Model, readSafetensors, simd128Engine, writeSafetensors } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import { readModel } from '../../src/formats/index.ts';
+import { languageModel, windPower } from './corpus-architectures.ts';
 
 const corpus = process.env.GATEFOLD_CORPUS!;
 const bytesOf = (path: string) => new Uint8Array(readFileSync(`${corpus}/models/${path}`));
-
-/** Heads of the wind-power models, whose functions are in no file: Dropout and ReLU as in most. */
-const windPower = (head: [string, string]) => `
-version: 1
-input: { features: 31 }
-layers:
-  - { type: lstm, weights: lstm }
-  - { type: last }
-  - { type: layerNorm, weights: norm, epsilon: 1e-5 }
-  - { type: linear, weights: ${head[0]} }
-  - { type: activation, function: relu }
-  - { type: linear, weights: ${head[1]} }
-`;
-
-const languageModel = `
-version: 1
-input: { ids: true }
-layers:
-  - { type: embedding, weights: embed }
-  - type: lstm
-    name: lstm
-    weights: lstm
-    keys: { input: lstm.Wx, recurrent: lstm.Wh, bias: lstm.b }
-    gates: [forget, candidate, input, output]
-    transposed: true
-  - type: linear
-    name: affine
-    weights: affine
-    keys: { kernel: affine.W, bias: affine.b }
-    transposed: true
-`;
 
 /** Parameters as published, less the second bias of each LSTM, which is always added to the first. */
 const readable: { path: string; parameters: number; streams: boolean; architecture?: string }[] = [

@@ -57,6 +57,7 @@ steps:
     ['an unknown option, by name', quantizing('"pass": "quantize", "bitz": 4'), 'bitz'],
     ['bits out of range', quantizing('"pass": "quantize", "bits": 17'), 'r.yaml.steps.1.bits'],
     ['half a bit', quantizing('"pass": "quantize", "bits": 4.5'), 'r.yaml.steps.1.bits'],
+    ['a search without a bound', quantizing('"pass": "quantize", "search": {"bits": [4]}'), 'r.yaml.steps.1.search'],
     ['bits as text', quantizing('"pass": "quantize", "bits": "4"'), 'r.yaml.steps.1.bits'],
     ['an unknown scheme', quantizing('"pass": "quantize", "scheme": "ternary"'), 'r.yaml.steps.1.scheme'],
     ['a target that is no list', quantizing('"pass": "quantize", "target": "cell/U"'), 'r.yaml.steps.1.target'],

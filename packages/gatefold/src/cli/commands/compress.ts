@@ -8,7 +8,7 @@ import { type LoadedModel, loadWritten } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
-import { alignedTable, reportHtml, reportJson, reportText, showBytes } from '../../report/index.ts';
+import { alignedTable, reportHtml, reportJson, reportText, sensitivityText, showBytes } from '../../report/index.ts';
 import { holdOut } from '../../train/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
@@ -37,6 +37,7 @@ interface StepReport {
   readonly pass: string;
   readonly summary: StepOutcome['changes'];
   readonly warnings: readonly string[];
+  readonly search?: StepOutcome['search'];
   /** Of the model after this step. */
   readonly metrics: Readonly<Record<string, number>>;
   /** Of the .gatefold file after this step. */
@@ -79,12 +80,13 @@ export async function compressWith(
       ...{ signal: context.signal, checkpoints: checkpoints.of(index) },
       onProgress: (done, total, what) => context.progress.update(done, total, `compressing ${what}`),
     }),
-    async ({ pass, changes, warnings, model: made }, index) => {
+    async ({ pass, changes, warnings, search, model: made }, index) => {
       const seconds = (performance.now() - start) / 1000;
       const between = dataset && index < recipe.steps.length - 1;
       const onProgress = (done: number, total: number) => context.progress.update(done, total, 'evaluating the step');
       const metrics = between ? (await evaluate(made, dataset, { signal: context.signal, onProgress })).metrics : {};
-      steps.push({ pass, summary: changes, warnings, metrics, bytes: writeGatefold(made).length, seconds });
+      const bytes = writeGatefold(made).length;
+      steps.push({ pass, summary: changes, warnings, metrics, bytes, seconds, ...(search ? { search } : {}) });
       start = performance.now();
     },
   );
@@ -120,6 +122,7 @@ export async function compressWith(
   if (flags.html) await context.save([[flags.html, await reportHtml(report)]]);
   context.result({ ...reportJson(report), output: flags.output, recipe, steps }, () =>
     [
+      ...steps.flatMap(({ search }) => (search ? [sensitivityText(search), ''] : [])),
       changesText(steps),
       '',
       reportText(report),
@@ -241,11 +244,19 @@ export async function quantize(
   path: string,
   flags: CompressFlags & Record<string, unknown>,
 ): Promise<void> {
-  const step = quantizeStep({ ...writerOf(flags.output).quantizeDefaults, ...flags });
+  const { quantizeDefaults, codedAlike, title } = writerOf(flags.output);
+  const step = quantizeStep({ ...quantizeDefaults, ...flags });
+  if (step.search && codedAlike) {
+    fail('OPTION_INVALID', `a search gives weights precisions of their own, which ${title} does not hold`, {
+      place: '--search',
+      hint: 'write another format, or give one precision with --bits',
+    });
+  }
   const needs =
     (step.biasCorrection && '--bias-correction') ||
     (step.operandScale === 'static' && '--operand-scale static') ||
-    (step.compensation === 'obs' && '--compensation obs');
+    (step.compensation === 'obs' && '--compensation obs') ||
+    (step.search && '--search');
   if (needs && flags.calibrate === undefined) {
     fail('OPTION_INVALID', `${needs} needs calibration data`, { place: needs, hint: 'give them with --calibrate' });
   }

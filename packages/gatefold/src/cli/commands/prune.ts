@@ -2,7 +2,7 @@ import { fail } from '@gatefold/runtime';
 import { scanSensitivity } from '../../compress/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput } from '../../node/files.ts';
-import { type SensitivityReport, sensitivityHtml, sensitivityText } from '../../report/index.ts';
+import { type ScanReport, scanHtml, scanText } from '../../report/index.ts';
 import type { Context } from '../context.ts';
 import { calibrationFor, calibrationFrom, dataFor } from '../data-source.ts';
 import { openModel } from '../open.ts';
@@ -62,9 +62,7 @@ async function scan(context: Context, path: string, flags: PruneFlags): Promise<
     judge,
   );
   context.progress.done();
-  const report: SensitivityReport = { model: model.name, data: dataset.name, metric: name, baseline, shares, places };
-  if (flags.html) await context.save([[flags.html, await sensitivityHtml(report)]]);
-  context.result(report, () =>
-    [sensitivityText(report), ...(flags.html ? ['', `report: ${flags.html}`] : [])].join('\n'),
-  );
+  const report: ScanReport = { model: model.name, data: dataset.name, metric: name, baseline, shares, places };
+  if (flags.html) await context.save([[flags.html, await scanHtml(report)]]);
+  context.result(report, () => [scanText(report), ...(flags.html ? ['', `report: ${flags.html}`] : [])].join('\n'));
 }

@@ -13,7 +13,7 @@ import { type Chosen, chooseMatrices } from './select.ts';
 
 export { keepZeros } from './implied.ts';
 export type { Criterion, PruneOptions, ScheduleOptions } from './options.ts';
-export { type Sensitivity, scanSensitivity } from './scan.ts';
+export { type ScannedPlace, scanSensitivity } from './scan.ts';
 
 /**
  * Removes weights: at once, or, with `training`, step by step while the rest learns to do without them. What was removed is said in

@@ -5,7 +5,7 @@ import { type PruneOptions, refuse, type Settled, settle } from './options.ts';
 import { type Chosen, chooseMatrices } from './select.ts';
 
 /** How a model does when one matrix, or one gate of it, loses a share of its weights and everything else stays. */
-export interface Sensitivity {
+export interface ScannedPlace {
   /** `node/role` or `node/role/gate`. */
   readonly place: string;
   readonly weights: number;
@@ -23,14 +23,14 @@ export async function scanSensitivity(
   options: PruneOptions,
   context: PassContext,
   judge: (model: Model) => Promise<number>,
-): Promise<Sensitivity[]> {
+): Promise<ScannedPlace[]> {
   if (shares.length === 0 || shares.some((share) => !(share > 0 && share < 1))) {
     refuse('scan', 'shares above 0 and below 1', shares.join(', '));
   }
   const settled = settle({ ...options, sparsity: shares[0]! }, false);
   const { chosen } = chooseMatrices(model, settled);
   const singles = chosen.flatMap(apart);
-  const out: Sensitivity[] = [];
+  const out: ScannedPlace[] = [];
   for (const [i, { name, matrix }] of singles.entries()) {
     const onProgress = (done: number) =>
       context.onProgress?.(i * shares.length + done, singles.length * shares.length, name);

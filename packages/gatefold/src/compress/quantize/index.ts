@@ -1,4 +1,4 @@
-import { decode, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
+import { decode, type Encoding, fail, type Model, roundTo, type Weight } from '@gatefold/runtime';
 import { encodingName } from '../../evaluate/index.ts';
 import { type ActivationSummary, operandValue, summarizeActivations } from '../activations.ts';
 import { matricesOf, type Place } from '../address.ts';
@@ -10,7 +10,7 @@ import { correctBias } from './bias.ts';
 import { compensates, encodeGates } from './encode.ts';
 import { chooseOperand } from './operand.ts';
 import { type QuantizeOptions, type Settled, settle } from './options.ts';
-import { chooseGates } from './select.ts';
+import { type Chosen, chooseGates } from './select.ts';
 
 export type { QuantizeOptions, Scheme } from './options.ts';
 
@@ -19,44 +19,67 @@ export type { QuantizeOptions, Scheme } from './options.ts';
  * Returns a new model that shares what did not change.
  * @throws OPTION_INVALID, TARGET_EMPTY; DATA_INVALID where an option needs calibration data and there are none
  */
-export function quantize(given: Model, options: QuantizeOptions, context: PassContext = {}): PassResult {
+export function quantize(model: Model, options: QuantizeOptions, context: PassContext = {}): PassResult {
+  return quantizeWays(model, [options], context)[0]!;
+}
+
+/**
+ * Quantizes in several ways, each from the model as it is. Calibration runs once, and what differs in operands alone is
+ * encoded once.
+ * @throws as {@link quantize}
+ */
+export function quantizeWays(given: Model, ways: readonly QuantizeOptions[], context: PassContext): PassResult[] {
   const model = keepZeros(given);
-  const settled = settle(options);
-  const chosen = chooseGates(matricesOf(model), options);
-  if (chosen.length === 0) fail('TARGET_EMPTY', 'the model has no matrices to quantize');
-  const all = chosen.flatMap(({ gates }) => gates.filter((gate) => gate !== undefined));
+  const plans = ways.map((options) => {
+    const chosen = chooseGates(matricesOf(model), options);
+    if (chosen.length === 0) fail('TARGET_EMPTY', 'the model has no matrices to quantize');
+    const all = chosen.flatMap(({ gates }) => gates.filter((gate) => gate !== undefined));
+    return { settled: settle(options), chosen, all };
+  });
+  const gates = plans.flatMap(({ all }) => all);
   const seen = calibrate(
     model,
-    chosen.map(({ place }) => place),
-    settled.biasCorrection || all.some((gate) => gate.operandScale === 'static' || gate.compensation === 'obs'),
-    all.some(compensates),
+    plans.flatMap(({ chosen }) => chosen.map(({ place }) => place)),
+    plans.some(({ settled }) => settled.biasCorrection) ||
+      gates.some((gate) => gate.operandScale === 'static' || gate.compensation === 'obs'),
+    gates.some(compensates),
     context,
   );
-  const weights: Record<string, Weight> = { ...model.weights };
-  const changes: PassChange[] = [];
-  chosen.forEach(({ place, gates }, i) => {
-    context.signal?.throwIfAborted();
-    context.onProgress?.(i, chosen.length, `${place.node.name}/${place.role}`);
-    const before = model.weights[place.weight]!;
-    const value = operandValue(place);
-    const summary = value === undefined ? undefined : seen.get(value);
-    const moments = momentsFor(summary, before);
-    const encoding = encodeGates(before, gates, moments);
-    const coded: Weight = {
-      shape: before.shape,
-      encoding,
-      input: chooseOperand(model, place, encoding, gates, summary),
-    };
-    const after = before.sparsity ? applySparsity(coded, before.sparsity, `${place.node.name}/${place.role}`) : coded;
-    weights[place.weight] = after;
-    changes.push(changeOf(place, before, after));
-    if (settled.biasCorrection && summary) {
-      const corrected = correctBias({ ...model, weights }, place, before, after, summary);
-      if (corrected) weights[corrected.name] = corrected.bias;
-    }
+  const prepared = new Map<string, Moments | undefined>();
+  const encodings = new Map<string, Encoding>();
+  const encode = ({ place, gates: own }: Chosen, summary: ActivationSummary | undefined): Encoding => {
+    const { weight } = place;
+    const before = model.weights[weight]!;
+    const key = JSON.stringify([weight, own.map((gate) => gate && { ...gate, operand: '', operandScale: '' })]);
+    if (!prepared.has(weight)) prepared.set(weight, momentsFor(summary, before));
+    const encoding = encodings.get(key) ?? encodeGates(before, own, prepared.get(weight));
+    encodings.set(key, encoding);
+    return encoding;
+  };
+  return plans.map(({ settled, chosen, all }) => {
+    const weights: Record<string, Weight> = { ...model.weights };
+    const changes: PassChange[] = [];
+    chosen.forEach((each, i) => {
+      const { place, gates: own } = each;
+      context.signal?.throwIfAborted();
+      context.onProgress?.(i, chosen.length, `${place.node.name}/${place.role}`);
+      const before = model.weights[place.weight]!;
+      const value = operandValue(place);
+      const summary = value === undefined ? undefined : seen.get(value);
+      const encoding = encode(each, summary);
+      const input = chooseOperand(model, place, encoding, own, summary);
+      const coded: Weight = { shape: before.shape, encoding, input };
+      const after = before.sparsity ? applySparsity(coded, before.sparsity, `${place.node.name}/${place.role}`) : coded;
+      weights[place.weight] = after;
+      changes.push(changeOf(place, before, after));
+      if (settled.biasCorrection && summary) {
+        const corrected = correctBias({ ...model, weights }, place, before, after, summary);
+        if (corrected) weights[corrected.name] = corrected.bias;
+      }
+    });
+    if (settled.vectors === 'f16') halveVectors(weights, model);
+    return { model: { ...model, weights }, changes, warnings: warningsFor(all) };
   });
-  if (settled.vectors === 'f16') halveVectors(weights, model);
-  return { model: { ...model, weights }, changes, warnings: warningsFor(all) };
 }
 
 function calibrate(
@@ -74,7 +97,7 @@ function calibrate(
     }
     return new Map();
   }
-  const values = places.map(operandValue).filter((value) => value !== undefined);
+  const values = [...new Set(places.map(operandValue).filter((value) => value !== undefined))];
   return values.length === 0 ? new Map() : summarizeActivations(model, values, calibration(), withGram);
 }
 

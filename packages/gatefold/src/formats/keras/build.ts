@@ -12,6 +12,8 @@ export interface KerasSource {
   readonly config: ModelConfig;
   readonly version: KerasVersion;
   readonly source: WeightSource;
+  /** What Gatefold wrote beside them. */
+  readonly metadata?: Model['metadata'];
 }
 
 /**
@@ -19,7 +21,7 @@ export interface KerasSource {
  * @throws MODEL_*, FILE_UNUSED, FILE_CORRUPT
  */
 export function buildModel(
-  { config, version, source }: KerasSource,
+  { config, version, source, metadata = {} }: KerasSource,
   origin: Readonly<Record<string, unknown>>,
   name: string | undefined,
 ): Model {
@@ -42,7 +44,7 @@ export function buildModel(
     name: name ?? config.name,
     graphs: { main: graph },
     weights: builder.weightsOf(graph),
-    metadata: {},
+    metadata,
     origin: { ...origin, kerasVersion: version.text },
   });
 }

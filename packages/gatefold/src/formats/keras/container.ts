@@ -1,6 +1,7 @@
 import { fail, utf8Decode } from '@gatefold/runtime';
 import { listZip, unzip } from '../../data/zip.ts';
 import { type Hdf5File, openHdf5 } from '../hdf5/index.ts';
+import { metadataFrom, metadataKey } from '../metadata.ts';
 import type { KerasSource } from './build.ts';
 import { modelConfig } from './config.ts';
 import { parseJson } from './json.ts';
@@ -30,10 +31,13 @@ export function openZip(bytes: Uint8Array): KerasFile {
     const hint = 'save it without max_shard_size';
     fail('MODEL_UNSUPPORTED', 'the weights are split into several files', { place: 'model.weights.json', hint });
   }
-  const version = parseVersion(textIn(json('metadata.json'), 'keras_version') ?? '3');
+  const about = json('metadata.json');
+  const version = parseVersion(textIn(about, 'keras_version') ?? '3');
   const config = modelConfig(json('config.json'), 'config.json');
   const file = openHdf5(unzip(bytes, member('model.weights.h5'), largestWeights));
-  return { container: 'keras', config, version, backend: undefined, source: numberedSource(file) };
+  const own = typeof about === 'object' && about !== null && Object.hasOwn(about, metadataKey);
+  const metadata = metadataFrom(own ? (about as Record<string, unknown>)[metadataKey] : undefined, 'metadata.json');
+  return { container: 'keras', config, version, backend: undefined, source: numberedSource(file), metadata };
 }
 
 /** Opens an HDF5 file: a whole model, or weights with the text of an architecture beside them. */
@@ -50,7 +54,8 @@ export function openHdf5Model(bytes: Uint8Array, architecture: string | undefine
   const backend = ['', root].map((group) => file.text(group, 'backend')).find((text) => text !== undefined);
   const config = modelConfig(json, place);
   const source = isNumbered ? numberedSource(file) : namedSource(file, root, config);
-  return { container: 'hdf5', config, version, backend, source };
+  const metadata = metadataFrom(file.text('', metadataKey), metadataKey);
+  return { container: 'hdf5', config, version, backend, source, metadata };
 }
 
 function refuseWeights(file: Hdf5File, isNumbered: boolean): never {

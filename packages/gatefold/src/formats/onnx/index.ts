@@ -2,6 +2,7 @@ import { fail, type Model, validate } from '@gatefold/runtime';
 import type { Format, ReadOptions } from '../types.ts';
 import { readGraph } from './graph/read-graph.ts';
 import { countUses, graphsOf, readTensors } from './graph/tensors.ts';
+import { metadataOf } from './metadata.ts';
 import { recognise } from './patterns/index.ts';
 import { decodeMessage, looksLikeModel } from './proto/decode.ts';
 import { writeOnnx } from './write/index.ts';
@@ -39,7 +40,7 @@ async function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): Promise<{
     name: options.name ?? graph.name ?? 'model',
     graphs: { main: read.graph },
     weights: read.weights,
-    metadata: Object.fromEntries(file.metadataProps.map(({ key = '', value = '' }) => [key, value])),
+    metadata: metadataOf(file),
     origin: {
       format: 'onnx',
       opset,

@@ -5,6 +5,7 @@ import { isJson, modelConfig } from '../keras/config.ts';
 import { parseJson } from '../keras/json.ts';
 import { parseVersion } from '../keras/version.ts';
 import { flatSource } from '../keras/weight-source.ts';
+import { metadataFrom, metadataKey } from '../metadata.ts';
 import type { ReadOptions } from '../types.ts';
 import { readManifest } from './manifest.ts';
 
@@ -42,7 +43,9 @@ export async function readTfjs(bytes: Uint8Array, { beside, name }: ReadOptions)
   }
   const arrays = await readManifest(file.weightsManifest, beside);
   const source = flatSource(arrays, config);
-  return buildModel({ config, version, source }, { format: 'tfjs' }, name);
+  const own = isJson(file.userDefinedMetadata) ? file.userDefinedMetadata[metadataKey] : undefined;
+  const metadata = metadataFrom(own, 'userDefinedMetadata');
+  return buildModel({ config, version, source, metadata }, { format: 'tfjs' }, name);
 }
 
 function versionOf({ keras_version: version }: Readonly<Record<string, unknown>>): string | undefined {

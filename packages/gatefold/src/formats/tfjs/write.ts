@@ -2,6 +2,7 @@ import { float16From, float16To, type Model } from '@gatefold/runtime';
 import { modelJson } from '../keras/write/config.ts';
 import { layersOf } from '../keras/write/layers.ts';
 import type { Grid, LayerWeight, WrittenLayer } from '../keras/write/types.ts';
+import { metadataEntry } from '../metadata.ts';
 import type { WrittenModel } from '../types.ts';
 
 /** Bytes of a file of weights, as TensorFlow.js' own converter splits them, so that browsers can keep them. */
@@ -26,12 +27,15 @@ export async function writeTfjs(model: Model): Promise<WrittenModel> {
   }
   const shards = split(parts);
   const paths = shards.map((_, i) => `group1-shard${i + 1}of${shards.length}.bin`);
+  const own = metadataEntry(model);
   const file = {
     format: 'layers-model',
     generatedBy: 'gatefold',
     convertedBy: null,
     modelTopology: { keras_version: '2.15.0', backend: 'tensorflow', model_config: modelJson(written, 'tfjs') },
     weightsManifest: [{ paths, weights }],
+    // A field that TensorFlow.js hands on as it is.
+    ...(Object.keys(own).length > 0 ? { userDefinedMetadata: own } : {}),
   };
   return {
     bytes: new TextEncoder().encode(JSON.stringify(file)),

@@ -1,6 +1,7 @@
 import type { Model } from '@gatefold/runtime';
 import { strToU8, zipSync } from 'fflate';
 import { Hdf5Builder } from '../../hdf5/write.ts';
+import { metadataEntry } from '../../metadata.ts';
 import type { WrittenModel } from '../../types.ts';
 import { countedKeys } from '../supply.ts';
 import { modelJson } from './config.ts';
@@ -21,6 +22,7 @@ export async function writeKerasH5(model: Model): Promise<WrittenModel> {
   const about = { backend: 'tensorflow', keras_version: versions.keras2 };
   for (const path of ['', root]) for (const [name, value] of Object.entries(about)) file.attribute(path, name, value);
   file.attribute('', 'model_config', JSON.stringify(modelJson(written, 'keras2')));
+  for (const [name, value] of Object.entries(metadataEntry(model))) file.attribute('', name, JSON.stringify(value));
   file.attribute(
     root,
     'layer_names',
@@ -65,9 +67,9 @@ export async function writeKerasZip(model: Model): Promise<WrittenModel> {
       file.array(`${group}/${next}`, shape, data);
     }
   });
-  const metadata = { keras_version: versions.keras3, date_saved: '1980-01-01@00:00:00' };
+  const about = { keras_version: versions.keras3, date_saved: '1980-01-01@00:00:00', ...metadataEntry(model) };
   const members = {
-    'metadata.json': strToU8(JSON.stringify(metadata)),
+    'metadata.json': strToU8(JSON.stringify(about)),
     'config.json': strToU8(JSON.stringify(modelJson(written, 'keras3'))),
     'model.weights.h5': file.write(),
   };

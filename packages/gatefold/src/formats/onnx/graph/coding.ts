@@ -1,4 +1,4 @@
-import { decode, type Weight } from '@gatefold/runtime';
+import { decode, type OperandCoding, type Weight } from '@gatefold/runtime';
 import type { Picked } from './indices.ts';
 import type { Coding } from './tensor.ts';
 
@@ -10,6 +10,7 @@ export function pickCoding(coding: Coding | undefined, { indices }: Picked): Cod
     codes: take(coding.codes),
     scales: take(coding.scales),
     ...(coding.offsets ? { offsets: take(coding.offsets) } : {}),
+    ...(coding.integer ? { integer: true } : {}),
   };
 }
 
@@ -25,6 +26,7 @@ export function joinCodings(
     codes: join(parts.map(({ codes }) => codes)),
     scales: join(parts.map(({ scales }) => scales)),
     ...(parts[0]!.offsets ? { offsets: join(parts.map(({ offsets }) => offsets!)) } : {}),
+    ...(parts.every(({ integer }) => integer) ? { integer: true } : {}),
   };
 }
 
@@ -55,17 +57,18 @@ export function codedWeight(
   values: Float32Array,
   arrange: (elements: Float32Array) => Float32Array,
 ): Weight | undefined {
-  const input = { kind: 'f32' } as const;
   const rows = shape[0]!;
   let weight: Weight | undefined;
   if (coding === 'half') {
-    weight = { shape, input, encoding: { kind: 'dense', type: 'f16', values } };
+    weight = { shape, input: { kind: 'f32' }, encoding: { kind: 'dense', type: 'f16', values } };
   } else {
     const codes = arrange(coding.codes);
     const bits = bitsFor(codes);
     const scales = byRow(arrange(coding.scales), rows);
     const offsets = coding.offsets && byRow(arrange(coding.offsets), rows);
     if (bits === undefined || !scales || (coding.offsets && !offsets)) return undefined;
+    const input: OperandCoding =
+      coding.integer && bits <= 8 ? { kind: 'u7', zero: 64, scale: 'dynamic' } : { kind: 'f32' };
     const whole = bits <= 8 ? Int8Array.from(codes) : Int16Array.from(codes);
     const encoding = { kind: 'affine', bits, codes: whole, scaleType: 'f32', rowsPerGroup: 1, scales } as const;
     weight = { shape, input, encoding: offsets ? { ...encoding, offsets } : encoding };

@@ -25,7 +25,13 @@ export interface Constant {
 /** float16, or code·scale (+ offset) for each element. */
 export type Coding =
   | 'half'
-  | { readonly codes: Float32Array; readonly scales: Float32Array; readonly offsets?: Float32Array };
+  | {
+      readonly codes: Float32Array;
+      readonly scales: Float32Array;
+      readonly offsets?: Float32Array;
+      /** Whether the file multiplies it in integers, by operands that it codes as they come. */
+      readonly integer?: boolean;
+    };
 
 /** One number everywhere, of a shape that may be unknown: zeros for an initial state. */
 export interface Fill {

@@ -1,5 +1,7 @@
 import { type Constant, numbersOf } from '../graph/tensor.ts';
 import type { Message } from '../proto/schema.ts';
+import { gruScanAt } from './gru-scan.ts';
+import { IntegerProducts } from './integer.ts';
 import { type Graph, Lookup, makeNode, makeTensor, type Node, neededNodes } from './lookup.ts';
 import { gateMatrix, type LstmStep, lstmStepAt } from './lstm.ts';
 import { normalizationAt } from './normalization.ts';
@@ -7,7 +9,8 @@ import { normalizationAt } from './normalization.ts';
 type Tensors = ReadonlyMap<Message<'Tensor'>, Constant>;
 
 /**
- * The graph with what exporters took apart put together again: LSTM steps and layer normalizations made of primitive ops.
+ * The graph with what exporters took apart put together again: LSTM steps and layer normalizations made of primitive ops,
+ * products in integers.
  * Their gates are then known, and the states go from step to step.
  */
 export function recognise(graph: Graph, tensors: Tensors): { graph: Graph; tensors: Tensors } {
@@ -20,7 +23,9 @@ export function recognise(graph: Graph, tensors: Tensors): { graph: Graph; tenso
   const lookup = new Lookup(graph, new Set(constants.keys()));
   const before = new Map<string, Node[]>();
   const gone = new Set<string>();
+  const replaced = new Map<Node, Node[]>();
   const added = new Map<Message<'Tensor'>, Constant>();
+  const integers = new IntegerProducts(lookup, constants, added);
   for (const node of graph.node) {
     const step = node.opType === 'Mul' ? lstmStepAt(lookup, node) : undefined;
     const made = step && lstmNodes(step, constants, added);
@@ -28,6 +33,8 @@ export function recognise(graph: Graph, tensors: Tensors): { graph: Graph; tenso
       before.set(step.newC, made);
       gone.add(step.newC).add(step.newH);
     }
+    const product = node.opType === 'Scan' ? gruScanAt(integers, node, constants) : integers.at(node);
+    if (product) replaced.set(node, product);
     const norm = node.opType === 'Div' ? normalizationAt(lookup, node) : undefined;
     const epsilon = norm && numbersOf(constants.get(norm.epsilon)!);
     if (norm && epsilon?.length === 1) {
@@ -36,10 +43,10 @@ export function recognise(graph: Graph, tensors: Tensors): { graph: Graph; tenso
       gone.add(norm.y);
     }
   }
-  if (before.size === 0) return { graph, tensors };
+  if (before.size + replaced.size === 0) return { graph, tensors };
   const nodes = graph.node.flatMap((node) => {
     const output = node.output[0] ?? '';
-    return [...(before.get(output) ?? []), ...(gone.has(output) ? [] : [node])];
+    return replaced.get(node) ?? [...(before.get(output) ?? []), ...(gone.has(output) ? [] : [node])];
   });
   const outputs = graph.output.map(({ name }) => name ?? '');
   return {

@@ -10,6 +10,7 @@ import {
   portShape,
 } from '@gatefold/runtime';
 import type { WriteOptions, WrittenModel } from '../../types.ts';
+import { looksLikeJson } from '../metadata.ts';
 import { encodeMessage } from '../proto/encode.ts';
 import type { Draft } from '../proto/schema.ts';
 import { operations } from './operations.ts';
@@ -83,7 +84,7 @@ export async function writeOnnx(model: Model, options: WriteOptions = {}): Promi
   const bytes = encodeMessage('Model', {
     irVersion: opset >= 21 ? irVersionOfInt4 : irVersion,
     producerName: 'gatefold',
-    opsetImport: [{ domain: '', version: opset }],
+    opsetImport: [{ domain: '', version: opset }, ...[...writer.domains].map((domain) => ({ domain, version: 1 }))],
     graph: {
       name: model.name || 'model',
       node: writer.nodes,
@@ -93,7 +94,8 @@ export async function writeOnnx(model: Model, options: WriteOptions = {}): Promi
     },
     metadataProps: Object.entries(model.metadata).map(([key, value]) => ({
       key,
-      value: typeof value === 'string' ? value : JSON.stringify(value),
+      // What a reader would take for JSON stands as JSON.
+      value: typeof value === 'string' && !looksLikeJson(value) ? value : JSON.stringify(value),
     })),
   });
   return { bytes };

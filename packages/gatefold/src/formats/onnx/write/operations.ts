@@ -1,6 +1,7 @@
 import { type Node, parseActivation, sizeOf } from '@gatefold/runtime';
 import { strided } from '../graph/indices.ts';
 import { emitFunction } from './functions.ts';
+import { integerMatrix, integerProduct } from './integer.ts';
 import { matrixTensor, vectorTensor } from './weights.ts';
 import { elementTypes, type Writer } from './writer.ts';
 
@@ -28,6 +29,8 @@ function withBias(writer: Writer, node: Node, name: string, product: (name: stri
 // comes straight from DequantizeLinear by operands rounded to 8 bits.
 const dense: Write = (writer, node, name) =>
   withBias(writer, node, name, (product) => {
+    const integer = integerMatrix(writer, node, 'kernel');
+    if (integer) return integerProduct(writer, x(writer, node), integer, product);
     const kernel = matrixTensor(writer, node, 'kernel');
     const turned = writer.shared(`${kernel} turned`, () =>
       writer.add('Transpose', `${kernel}/turned`, [kernel], { perm: [1, 0] }),

@@ -1,5 +1,7 @@
 import { type Node, parseActivation } from '@gatefold/runtime';
 import { cellFunction } from './functions.ts';
+import { type IntegerGru, integerGru, scanGru } from './gru.ts';
+import { integerMatrix, microsoft } from './integer.ts';
 import { matrixTensor, vectorOf } from './weights.ts';
 import type { Attributes, Writer } from './writer.ts';
 
@@ -61,10 +63,19 @@ export function writeRecurrent(writer: Writer, node: Node, ports: StatePorts | u
   const resetAfter = attributes.resetAfter === true;
   const b = vectorOf(writer, node, 'b');
   const bR = vectorOf(writer, node, 'bR');
+  const scanned = integerGru(writer, node);
+  if (scanned) {
+    writeScan(writer, node, scanned, ports);
+    return;
+  }
+  const placement = { rows: order, lead: [1] };
+  // There is no such operator of other cells.
+  const w = cell === 'lstm' ? integerMatrix(writer, node, 'W', placement) : undefined;
+  const u = w && integerMatrix(writer, node, 'U', placement);
   const inputs = [
     timeFirst(writer, node.inputs.x!),
-    matrixTensor(writer, node, 'W', { rows: order, lead: [1] }),
-    matrixTensor(writer, node, 'U', { rows: order, lead: [1] }),
+    u ? w.codes : matrixTensor(writer, node, 'W', placement),
+    u ? u.codes : matrixTensor(writer, node, 'U', placement),
     b || bR ? writer.floats(`${name}/B`, [1, 2 * order.length], [...inOrder(b, order), ...inOrder(bR, order)]) : '',
     '',
   ];
@@ -81,8 +92,11 @@ export function writeRecurrent(writer: Writer, node: Node, ports: StatePorts | u
     const places = rowsIn(coupled ? [-1, 1, -1] : [0, 2, 1], units);
     inputs.push(writer.floats(`${name}/P`, [1, 3 * units], inOrder(peepholes, places)));
   }
-  while (inputs.at(-1) === '') inputs.pop();
-  const opType = { lstm: 'LSTM', gru: 'GRU', rnn: 'RNN' }[cell]!;
+  if (u) {
+    while (inputs.length < 8) inputs.push('');
+    inputs.push(w.scales, w.zero, u.scales, u.zero);
+  } else while (inputs.at(-1) === '') inputs.pop();
+  const opType = u ? 'DynamicQuantizeLSTM' : { lstm: 'LSTM', gru: 'GRU', rnn: 'RNN' }[cell]!;
   const clip = attributes.clip;
   const wanted = (state: string) =>
     node.outputs[state] !== undefined || (kept !== undefined && node.inputs[state] === undefined);
@@ -90,14 +104,15 @@ export function writeRecurrent(writer: Writer, node: Node, ports: StatePorts | u
     node.outputs.y === undefined ? '' : `${name}/Y`,
     ...states.map((state) => (wanted(state) ? `${name}/Y_${state}` : '')),
   ];
-  const [y, ...after] = writer.addMany(opType, name, inputs, outputs, {
+  const written = {
     hidden_size: units,
     ...functionsOf(writer, node, cell),
     ...(backward ? { direction: 'reverse' } : {}),
     ...(cell === 'gru' && resetAfter ? { linear_before_reset: 1 } : {}),
     ...(coupled ? { input_forget: 1 } : {}),
     ...(typeof clip === 'number' ? { clip: { float: clip } } : {}),
-  });
+  };
+  const [y, ...after] = writer.addMany(opType, name, inputs, outputs, written, u ? microsoft : undefined);
   if (node.outputs.y !== undefined) {
     const steps = writer.add('Squeeze', `${name}/steps`, [y!, writer.ints([1])]);
     const value = node.outputs.y;
@@ -110,6 +125,23 @@ export function writeRecurrent(writer: Writer, node: Node, ports: StatePorts | u
     if (value !== undefined) writer.bind(value, writer.add('Squeeze', value, [tensor, writer.ints([0])]));
     if (kept && node.inputs[state] === undefined) kept.output(node, state, tensor);
   });
+}
+
+/** A GRU step by step. */
+function writeScan(writer: Writer, node: Node, matrices: IntegerGru, ports: StatePorts | undefined): void {
+  const units = Number(node.attributes.units);
+  const kept = ports && node.attributes.direction !== 'backward' && node.inputs.h === undefined ? ports : undefined;
+  const squeezed = (tensor: string) => writer.add('Squeeze', `${node.name}/h0`, [tensor, writer.ints([0])]);
+  const state = node.inputs.h === undefined ? '' : writer.input(node, 'h');
+  const given = kept ? squeezed(kept.input(node, 'h', units)) : state;
+  const { steps, last } = scanGru(writer, node, matrices, timeFirst(writer, node.inputs.x!), given);
+  const { y, h } = node.outputs;
+  if (y !== undefined) {
+    writer.setTimeFirst(y, steps);
+    writer.bind(y, writer.add('Transpose', y, [steps], { perm: [1, 0, 2] }));
+  }
+  if (h !== undefined) writer.bind(h, last);
+  if (kept) kept.output(node, 'h', writer.add('Unsqueeze', `${node.name}/hn`, [last, writer.ints([0])]));
 }
 
 /** A sequence as [time, batch, features]; where another cell has just made it so, without a transpose. */

@@ -29,7 +29,13 @@ export type ElementName = keyof typeof elementTypes;
 export type Attributes = Readonly<
   Record<
     string,
-    number | string | readonly number[] | readonly string[] | { float: number } | { floats: readonly number[] }
+    | number
+    | string
+    | readonly number[]
+    | readonly string[]
+    | { float: number }
+    | { floats: readonly number[] }
+    | { graph: Draft<'Graph'> }
   >
 >;
 
@@ -37,6 +43,7 @@ function attributeDraft(name: string, value: Attributes[string]): Draft<'Attribu
   const text = (word: string) => new TextEncoder().encode(word);
   if (typeof value === 'number') return { name, i: value, type: 2 };
   if (typeof value === 'string') return { name, s: text(value), type: 3 };
+  if ('graph' in value) return { name, g: value.graph, type: 5 };
   if ('float' in value) return { name, f: value.float, type: 1 };
   if ('floats' in value) return { name, floats: value.floats, type: 6 };
   if (typeof value[0] === 'string') return { name, strings: (value as readonly string[]).map(text), type: 8 };
@@ -51,6 +58,8 @@ export class Writer {
   readonly tensors: Draft<'Tensor'>[] = [];
   /** 21 where weights of 4 or more than 8 bits need it. */
   readonly opset: 17 | 21;
+  /** Operator sets beside the standard's that nodes are of, each in version 1. */
+  readonly domains = new Set<string>();
   private readonly names = new Set<string>();
   private readonly values = new Map<string, string>();
   private readonly swapped = new Map<string, string>();
@@ -123,10 +132,15 @@ export class Writer {
     input: readonly string[],
     outputs: readonly string[],
     attributes: Attributes = {},
+    domain?: string,
   ): string[] {
     const output = outputs.map((wanted) => (wanted === '' ? '' : this.unique(wanted)));
     const attribute = Object.entries(attributes).map(([key, value]) => attributeDraft(key, value));
-    this.nodes.push({ input, output, name: this.unique(`${name}/${opType}`), opType, attribute });
+    this.nodes.push({
+      ...{ input, output, name: this.unique(`${name}/${opType}`), opType, attribute },
+      ...(domain === undefined ? {} : { domain }),
+    });
+    if (domain !== undefined) this.domains.add(domain);
     return output;
   }
 

@@ -3,6 +3,17 @@ import { Emitter } from './emit.ts';
 import { type Port, TfliteBuilder } from './file.ts';
 import { nodeWriters } from './nodes.ts';
 
+/** What a person who asked for integers should know of the file. */
+export function tfliteNotes({ weights }: Model): string[] {
+  const isCoded = Object.values(weights).some(({ encoding }) => encoding.kind !== 'dense');
+  if (!isCoded) return [];
+  return [
+    'dynamic range: weights are 8-bit codes, activations stay float32, whatever data were given. Files whose activations ' +
+      'and cell states are integers too (for microcontrollers) are read, but not written: they need the range of every ' +
+      'inner value',
+  ];
+}
+
 /**
  * Writes a model as a TensorFlow Lite file of float32 activations: LSTM and simple RNN as its fused sequence operators
  * with states in variables, GRU step by step. Weights keep their codes where they have at most 8 bits around zero and
