@@ -16,7 +16,7 @@ export function multipleFor(units: number, { multiple, units: asked }: Pick<Sett
  * Units that a family keeps of `total`.
  * @throws OPTION_INVALID where none would be left, naming the layer
  */
-export function keepCount(name: string, total: number, settled: Pick<Settled, 'multiple' | 'units'>): number {
+function keepCount(name: string, total: number, settled: Pick<Settled, 'multiple' | 'units'>): number {
   const wanted = settled.units < 1 ? settled.units * total : settled.units;
   const multiple = multipleFor(total, settled);
   let count = Math.min(total, Math.round(wanted / multiple) * multiple);
