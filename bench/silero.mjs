@@ -16,6 +16,8 @@ const { values: options } = parseArgs({
   options: {
     rounds: { type: 'string', default: '9' },
     agreement: { type: 'string', default: '0.998' },
+    // A compressed model of an earlier search, instead of a new one.
+    file: { type: 'string' },
     node: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
@@ -34,8 +36,7 @@ const { model } = await readModel(file, { fix: { sequence: width } });
 const all = recordingsOf(`${corpus}/data/ten-vad-testset`);
 // Calibration hears the first eight; decisions are compared on the others.
 const [known, unheard] = [all.slice(0, 8), all.slice(8)];
-const compressed = compress();
-const small = runtime.writeGatefold(compressed);
+const small = options.file ? new Uint8Array(readFileSync(options.file)) : runtime.writeGatefold(compress());
 
 const contenders = [
   await ours('gatefold simd128', 'float32', model, runtime.simd128Engine, runtime.writeGatefold(model).length),

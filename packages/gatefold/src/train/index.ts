@@ -7,6 +7,6 @@ export { holdOut } from './hold-out.ts';
 
 export { type Channel, serveReplica, type Workers } from './parallel.ts';
 export type { Parameters } from './parameters.ts';
-export { type GradientMoments, gradientMoments } from './probe.ts';
+export { gradientMoments } from './probe.ts';
 export { randomFor } from './random.ts';
 export { type Companion, type TrainEvent, type TrainOptions, type TrainResult, train } from './trainer.ts';
