@@ -11,10 +11,12 @@ import {
   recipeJsonSchema,
   runRecipe,
 } from '../../src/recipe/index.ts';
+import { modelFor } from '../../src/train/index.ts';
+import { recall } from '../support/tasks.ts';
 
+const data = recall(16, 1);
 const model = smallModel(3, cellChoices.lstm!, { features: 5, units: 8 });
 const x = randomValues(randomSource(1), 5 * 12);
-const outputs = (m: Model) => Array.from(createSession(m).run(x).y!.data);
 
 describe('reading', () => {
   const expected = {
@@ -90,13 +92,17 @@ describe('running', () => {
     async (name, recipe) => {
       expect(checkRecipe(recipe)).toEqual(recipe);
       expect(presetByName(name)).toBe(recipe);
-      const { model: small, steps } = await runRecipe(model, recipe);
+      const trains = recipe.steps.some((step) => 'train' in step);
+      const start = trains ? modelFor('lstm:24 dense', data) : model;
+      const input = trains ? data.inputs.x!.data : x;
+      const outputs = (m: Model) => Array.from(createSession(m).run(input, { batch: trains ? data.count : 1 }).y!.data);
+      const { model: small, steps } = await runRecipe(start, recipe, trains ? { training: data } : {});
       expect(steps.map(({ pass }) => pass)).toEqual(recipe.steps.map(({ pass }) => pass));
       expect(steps[0]!.changes.length).toBeGreaterThan(0);
       expect(small.metadata.recipes).toEqual([recipe]);
       const bytes = writeGatefold(small);
       // Tables of levels weigh on a model this small.
-      expect(bytes.length).toBeLessThan(writeGatefold(model).length * 1.2);
+      expect(bytes.length).toBeLessThan(writeGatefold(start).length * 1.2);
       const read = readGatefold(bytes);
       expect(read.metadata.recipes).toEqual([recipe]);
       expect(outputs(read)).toEqual(outputs(small));
