@@ -1,11 +1,15 @@
 import { fail, type Model } from '@gatefold/runtime';
 import type { CalibrationBatches } from '../compress/index.ts';
-import { batches, type Dataset, fitToModel, sliceDataset } from '../data/index.ts';
+import { batches, type Dataset, fitToModel, sliceDataset, sliceSteps } from '../data/index.ts';
 import { type KnownModel, type LoadDataOptions, loadData } from '../node/data.ts';
 import type { DataFlags } from './data-options.ts';
 
-/** The data set that the options name, fitted to the model; undefined without --data. */
-export async function dataFor(flags: DataFlags, model: Model, source = flags.data): Promise<Dataset | undefined> {
+/** The data set that one of the options names, fitted to the model; undefined without a source. */
+export async function dataFor(
+  flags: DataFlags,
+  model: Model,
+  source: string | undefined,
+): Promise<Dataset | undefined> {
   refuseIdle(flags);
   return source === undefined ? undefined : fitToModel(await load(flags, source, {}, model), model);
 }
@@ -71,6 +75,8 @@ function refuseIdle(flags: DataFlags & { readonly train?: string; readonly valid
 
 /** At most so many examples are looked at to calibrate. */
 const calibrationExamples = 512;
+/** … and so many steps of a single text. */
+const calibrationSteps = 32_768;
 
 /** Calibration batches from --calibrate; a pass asks for them as often as it needs. */
 export async function calibrationFor(flags: DataFlags, model: Model): Promise<(() => CalibrationBatches) | undefined> {
@@ -79,6 +85,13 @@ export async function calibrationFor(flags: DataFlags, model: Model): Promise<((
 }
 
 export function calibrationFrom(dataset: Dataset): () => CalibrationBatches {
-  const few = sliceDataset(dataset, 0, Math.min(calibrationExamples, dataset.count));
-  return () => batches(few, 64);
+  const few =
+    dataset.count === 1
+      ? sliceSteps(
+          dataset,
+          0,
+          Math.min(calibrationSteps, dataset.inputs[Object.keys(dataset.inputs)[0]!]!.shape[1] ?? 1),
+        )
+      : sliceDataset(dataset, 0, Math.min(calibrationExamples, dataset.count));
+  return () => batches(few ?? dataset, 64);
 }

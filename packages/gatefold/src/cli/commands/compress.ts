@@ -16,7 +16,7 @@ import { calibrationFor, calibrationFrom, dataFor } from '../data-source.ts';
 import { modelNames } from '../model-names.ts';
 import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-step.ts';
-import { StepCheckpoints } from '../step-checkpoints.ts';
+import { Interrupt, StepCheckpoints } from '../step-checkpoints.ts';
 import { checkTarget, saveModel, writerOf } from './convert.ts';
 
 export interface CompressFlags extends DataFlags {
@@ -71,15 +71,19 @@ export async function compressWith(
   const place = `${flags.output}.checkpoint`;
   const checkpoints = await StepCheckpoints.at(place, flags.resume ?? false, context.force);
   let start = performance.now();
+  const interrupt = new Interrupt();
   const made = runRecipe(
     before.model,
     recipe,
-    (index) => ({
-      ...{ calibration, training },
-      ...{ seed: context.seed, workers: trainWorkers(flags.threads ?? 1) },
-      ...{ signal: context.signal, checkpoints: checkpoints.of(index) },
-      onProgress: (done, total, what) => context.progress.update(done, total, `compressing ${what}`),
-    }),
+    (index) => {
+      interrupt.heed(trains(recipe.steps[index]!));
+      return {
+        ...{ calibration, training },
+        ...{ seed: context.seed, workers: trainWorkers(flags.threads ?? 1) },
+        ...{ signal: AbortSignal.any([context.signal, interrupt.signal]), checkpoints: checkpoints.of(index) },
+        onProgress: (done, total, what) => context.progress.update(done, total, `compressing ${what}`),
+      };
+    },
     async ({ pass, changes, warnings, search, model: made }, index) => {
       const seconds = (performance.now() - start) / 1000;
       const between = dataset && index < recipe.steps.length - 1;
@@ -90,12 +94,23 @@ export async function compressWith(
       start = performance.now();
     },
   );
-  const { model } = await made.catch((error) => {
-    context.progress.done();
-    if (checkpoints.saved) context.note(`${place} is kept: the same command with --resume goes on from it`);
-    throw error;
-  });
-  context.progress.done();
+  const finished = await made
+    .catch((error) => {
+      if (!checkpoints.saved) throw error;
+      context.note(`${place} is kept: the same command with --resume goes on from it`);
+      if (!interrupt.signal.aborted) throw error;
+      return undefined;
+    })
+    .finally(() => {
+      interrupt.heed(false);
+      context.progress.done();
+    });
+  if (!finished) {
+    process.exitCode = 130;
+    if (context.options.json) context.result({ interrupted: true, checkpoint: place }, '');
+    return;
+  }
+  const { model } = finished;
   for (const warning of new Set(steps.flatMap((step) => step.warnings))) context.note(`note: ${warning}`);
   await saveModel(context, flags.output, model, { source: before.source });
   await checkpoints.remove();
@@ -154,15 +169,17 @@ async function sourcesFor(
 ): Promise<{ dataset?: Dataset; training?: Dataset; calibration?: (() => CalibrationBatches) | undefined }> {
   const needs = recipe.steps.map(needsOf);
   const calibrated = await calibrationFor(flags, model);
-  const given = await dataFor(flags, model);
+  const given = await dataFor(flags, model, flags.data);
   const learnt = await dataFor(flags, model, flags.train);
   const learns = needs.some((need) => need.training);
   const looks = needs.some((need) => need.calibration) && !calibrated;
+  const seen = learnt ?? given;
   if (learnt || !given || !(learns || looks) || (given.task === 'custom' && learns)) {
     return {
       ...(given ? { dataset: given } : {}),
       ...(learnt ? { training: learnt } : {}),
-      calibration: calibrated ?? (looks && learnt ? calibrationFrom(learnt) : undefined),
+      // Whoever gives one set of data wants it used: the model is then measured on what it was calibrated with.
+      calibration: calibrated ?? (seen ? calibrationFrom(seen) : undefined),
     };
   }
   const { train: training, valid: dataset } = holdOut(given, measuredShare, context.seed);
@@ -176,11 +193,15 @@ async function sourcesFor(
   };
 }
 
+function trains(step: Recipe['steps'][number]): boolean {
+  return step.pass === 'finetune' || step.train !== undefined;
+}
+
 function needsOf(step: Recipe['steps'][number]): { training: boolean; calibration: boolean } {
   if (step.pass === 'finetune') return { training: true, calibration: false };
   const { criterion = '', scope = '' } = step.pass === 'quantize' ? {} : step;
   return {
-    training: step.train !== undefined || scope === 'measured' || ['gradient', 'taylor', 'fisher'].includes(criterion),
+    training: trains(step) || scope === 'measured' || ['gradient', 'taylor', 'fisher'].includes(criterion),
     calibration:
       ['wanda', 'obs', 'spectral'].includes(criterion) || (step.pass === 'prune-units' && step.compensate === true),
   };

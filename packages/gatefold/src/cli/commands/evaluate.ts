@@ -16,7 +16,7 @@ export async function evalModel(
   flags: DataFlags & { engine?: string; arch?: string; fix?: readonly string[] },
 ): Promise<void> {
   const { model } = await openModel(context, path, flags);
-  const dataset = (await dataFor(flags, model))!;
+  const dataset = (await dataFor(flags, model, flags.data))!;
   if (!dataset.evaluate && (!dataset.targets || dataset.task === 'custom')) {
     fail('DATA_INVALID', 'there is nothing to measure', {
       place: dataset.name,
@@ -52,7 +52,7 @@ export async function compare(
   for (const [i, file] of paths.entries()) {
     subjects.push({ name: names[i]!, file, model: (await openModel(context, file, flags)).model });
   }
-  const dataset = await dataFor(flags, subjects[0]!.model);
+  const dataset = await dataFor(flags, subjects[0]!.model, flags.data);
   const report = await measureReport(subjects, dataset, {
     title: `${names.slice(1).join(', ')} against ${names[0]}`,
     driftSteps: flags.drift ?? 1000,

@@ -34,7 +34,7 @@ async function scan(context: Context, path: string, flags: PruneFlags): Promise<
   if (flags.html) checkOutput(flags.html, context.force);
   const shares = flags.scan === true ? usual : flags.scan!;
   const { model } = await openModel(context, path, flags);
-  const dataset = await dataFor(flags, model);
+  const dataset = await dataFor(flags, model, flags.data);
   if (!dataset?.targets || dataset.task === 'custom') {
     fail('OPTION_INVALID', '--scan needs data with targets, and a task that is judged by one metric', {
       place: '--scan',

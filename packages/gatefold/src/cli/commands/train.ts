@@ -60,7 +60,7 @@ export async function trainNew(context: Context, flags: Flags): Promise<void> {
 export async function finetune(context: Context, path: string, flags: Flags): Promise<void> {
   checkTarget(context, flags.output);
   const { model, source } = await openModel(context, path, flags);
-  const whole = (await dataFor(flags, model))!;
+  const whole = (await dataFor(flags, model, flags.data))!;
   const judge = await dataFor(flags, model, flags.valid);
   await run(context, flags, { model, source, ...parted(context, flags, whole, judge), epochs: flags.epochs ?? 3 });
 }
