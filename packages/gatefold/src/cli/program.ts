@@ -4,7 +4,7 @@ import type { CompressFlags } from './commands/compress.ts';
 import { Context, type GlobalOptions } from './context.ts';
 import { addDataOptions, type DataFlags } from './data-options.ts';
 import { numberOption, wholeNumber } from './numbers.ts';
-import { addPruneOptions } from './prune-options.ts';
+import { addPruneOptions, pair, share } from './prune-options.ts';
 import { addQuantizeOptions, collect } from './quantize-options.ts';
 import { addTrainOptions, type TrainFlags } from './train-options.ts';
 
@@ -110,6 +110,12 @@ export function buildProgram(signal: AbortSignal): Command {
     act<DataFlags & TrainFlags & { output: string }>(async () => (await import('./commands/train.ts')).finetune),
   );
   addTrainOptions(addDataOptions(command('train', 'trains a new model on data'), true), 10)
+    .option('--sparsity <share>', 'train with so few weights from the first step on (RigL)', share('--sparsity'))
+    .option(
+      '--block <rowsxcolumns>',
+      'with --sparsity: what stays or goes together (default 8x4)',
+      pair('--block', 'x', '8x4'),
+    )
     .option('--front-end <words>', 'sounds: such as "mfcc:13 window:30 hop:10" (default "mel:40 window:25 hop:10")')
     .addHelpText('after', architectureHelp)
     .action(async (flags: DataFlags & TrainFlags & GlobalOptions & { output: string }) => {

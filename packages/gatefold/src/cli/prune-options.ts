@@ -5,7 +5,7 @@ import { addPassTraining } from './pass-training.ts';
 import { collect } from './quantize-options.ts';
 
 /** `8x4` or `2:4`: two whole numbers. */
-function pair(place: string, sign: string, example: string): (text: string) => [number, number] {
+export function pair(place: string, sign: string, example: string): (text: string) => [number, number] {
   return (text) => {
     const parts = text.split(sign).map((part) => (/^\d+$/.test(part.trim()) ? Number(part) : Number.NaN));
     if (parts.length === 2 && parts.every(Number.isSafeInteger)) return parts as [number, number];

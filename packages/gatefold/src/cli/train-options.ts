@@ -31,6 +31,8 @@ export interface TrainFlags {
   readonly log?: string;
   readonly checkpoint?: string;
   readonly resume?: boolean;
+  readonly sparsity?: number;
+  readonly block?: [number, number];
 }
 
 const share = (place: string) => numberOption(place, { from: 0, to: 0.95 });

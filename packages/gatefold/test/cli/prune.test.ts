@@ -73,6 +73,18 @@ describe('pruning from the command line', () => {
     expect(readFileSync(at('cut.gatefold'))).toEqual(readFileSync(at('whole.gatefold')));
   });
 
+  it('trains a new model with few weights from the first step on', async () => {
+    const fresh = ['train', '--arch', 'lstm:32 dense', '--data', at('d.npz'), '--task', 'classify', '--batch', '16'];
+    const how = ['--sparsity', '0.7', '--epochs', '20', '--rate', '0.02', '-o', at('sparse.gatefold')];
+    const { status, json } = await gatefold(...fresh, ...how);
+    expect(status).toBe(0);
+    expect((json.metrics as { accuracy: number }).accuracy).toBeGreaterThan(0.85);
+    const { shape, sparsity } = read('sparse.gatefold').weights['lstm/U']!;
+    const values = decode(read('sparse.gatefold').weights['lstm/U']!);
+    expect(sparsity?.block).toEqual([8, 4]);
+    expect(values.filter((value) => value !== 0).length).toBeLessThan(0.32 * shape[0]! * shape[1]!);
+  });
+
   it('scans what each gate can lose', async () => {
     const { status, json } = await prune('--scan', '0.5,0.9', '--html', at('scan.html'));
     expect(status).toBe(0);

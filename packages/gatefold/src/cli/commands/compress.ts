@@ -8,7 +8,16 @@ import { type LoadedModel, loadWritten } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
-import { alignedTable, reportHtml, reportJson, reportText, sensitivityText, showBytes } from '../../report/index.ts';
+import {
+  alignedTable,
+  type Candidate,
+  type Report,
+  reportHtml,
+  reportJson,
+  reportText,
+  sensitivityText,
+  showBytes,
+} from '../../report/index.ts';
 import { holdOut } from '../../train/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
@@ -131,6 +140,7 @@ export async function compressWith(
     },
   );
   context.progress.done();
+  for (const worse of regressions(report)) context.note(`note: ${worse}`);
   // The last step made what was written.
   const { evaluation, costs } = report.candidates[1]!;
   steps[steps.length - 1] = { ...steps.at(-1)!, metrics: evaluation?.metrics ?? {}, bytes: costs.bytes };
@@ -152,6 +162,19 @@ export async function compressWith(
     report.candidates.map((candidate) => candidate.evaluation?.metrics),
     dataset?.task,
   );
+}
+
+/** What the recipe made worse than it was: who compresses wants to know. Times differ a little from run to run. */
+function regressions({ candidates }: Report): string[] {
+  const [a, b] = candidates as [Candidate, Candidate];
+  const [before, after] = [a.costs.bytes, b.costs.bytes];
+  const [slow, slower] = [a.microsecondsPerStep, b.microsecondsPerStep];
+  return [
+    ...(after > before ? [`as .gatefold the file is larger: ${showBytes(before)} → ${showBytes(after)}`] : []),
+    ...(slow && slower && slower > 1.2 * slow
+      ? [`the step is slower: ${slow.toFixed(1)} → ${slower.toFixed(1)} µs`]
+      : []),
+  ];
 }
 
 /** Share of --data that is measured on where the rest must be learnt from. */

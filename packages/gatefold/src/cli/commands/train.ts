@@ -4,6 +4,7 @@ import { totalmem } from 'node:os';
 import { fail, type Model, usesOf, validate } from '@gatefold/runtime';
 import { match, placeOf, requireMatch } from '../../compress/address.ts';
 import { codesOf } from '../../compress/finetune.ts';
+import { keepZeros, type SparseStart, sparseFromStart } from '../../compress/prune/index.ts';
 import { type Dataset, fitToModel } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
@@ -39,6 +40,7 @@ interface Prepared {
   /** The file the model came from. */
   readonly source?: Uint8Array;
   readonly epochs: number;
+  readonly sparse?: SparseStart;
 }
 
 /** A new model from data. */
@@ -53,13 +55,27 @@ export async function trainNew(context: Context, flags: Flags): Promise<void> {
   const whole = await dataForNew(flags, flags.data!);
   const model = modelFor(flags.arch, whole, context.seed);
   const judge = flags.valid === undefined ? undefined : await dataForNew(flags, flags.valid, whole);
-  await run(context, flags, { model, ...parted(context, flags, whole, judge), epochs: flags.epochs ?? 10 });
+  const epochs = flags.epochs ?? 10;
+  const sparse = sparseOf(flags, model, { seed: context.seed, epochs });
+  const prepared = { model: sparse?.model ?? model, ...parted(context, flags, whole, judge), epochs };
+  await run(context, flags, { ...prepared, ...(sparse ? { sparse } : {}) });
 }
 
-/** A model that was trained before goes on learning. */
+function sparseOf(
+  { sparsity, block }: TrainFlags,
+  model: Model,
+  how: { readonly seed: number; readonly epochs: number },
+): SparseStart | undefined {
+  if (sparsity !== undefined) return sparseFromStart(model, { sparsity, ...(block ? { block } : {}) }, how);
+  if (block) fail('OPTION_INVALID', 'option "--block" is for sparse training: add --sparsity', { place: '--block' });
+  return undefined;
+}
+
+/** A model that was trained before goes on learning; what was removed from it stays removed. */
 export async function finetune(context: Context, path: string, flags: Flags): Promise<void> {
   checkTarget(context, flags.output);
-  const { model, source } = await openModel(context, path, flags);
+  const { model: read, source } = await openModel(context, path, flags);
+  const model = keepZeros(read);
   const whole = (await dataFor(flags, model, flags.data))!;
   const judge = await dataFor(flags, model, flags.valid);
   await run(context, flags, { model, source, ...parted(context, flags, whole, judge), epochs: flags.epochs ?? 3 });
@@ -107,6 +123,7 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
       ...(await optionsOf(flags, prepared, context.seed)),
       ...(flags.resume ? { resume: readCheckpoint(await readBytes(checkpoint)) } : {}),
       ...codesOf(model),
+      ...prepared.sparse?.training,
       ...(workers ? { workers } : {}),
       backend: new WasmBackend(Math.min(2 ** 31, Math.floor(totalmem() / (flags.threads ?? 1) / 4) * 4)),
       signal: AbortSignal.any([context.signal, stop.signal]),
@@ -136,14 +153,10 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
       context.result({ interrupted: true, checkpoint, steps: result.steps, epochs: epochsSeen }, '');
     return;
   }
-  const bytes = await saveModel(
-    context,
-    flags.output,
-    validate(result.model),
-    prepared.source ? { source: prepared.source } : {},
-  );
+  const trained = validate(prepared.sparse?.finish(result.model) ?? result.model);
+  const bytes = await saveModel(context, flags.output, trained, prepared.source ? { source: prepared.source } : {});
   await rm(checkpoint, { force: true });
-  const { metrics } = await evaluate((await loadWritten(flags.output, result.model)).model, judged, {
+  const { metrics } = await evaluate((await loadWritten(flags.output, trained)).model, judged, {
     signal: context.signal,
   });
   context.result(

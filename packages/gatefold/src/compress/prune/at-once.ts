@@ -31,3 +31,13 @@ export function withSparsity(model: Model, chosen: readonly Chosen[], sparsities
   });
   return { ...model, weights };
 }
+
+/** What was removed before may be chosen again. */
+export function withoutSparsity(model: Model, chosen: readonly Chosen[]): Model {
+  const weights: Record<string, Weight> = { ...model.weights };
+  for (const { place } of chosen) {
+    const { sparsity: _, ...rest } = weights[place.weight]!;
+    weights[place.weight] = rest;
+  }
+  return { ...model, weights };
+}

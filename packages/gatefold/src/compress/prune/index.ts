@@ -1,19 +1,20 @@
-import type { Model, Weight } from '@gatefold/runtime';
+import type { Model } from '@gatefold/runtime';
 import { changesBetween, codesOf } from '../finetune.ts';
 import type { PassContext, PassResult } from '../pass.ts';
 import { type TrainSettings, trainForPass } from '../train-settings.ts';
 import { allocate } from './allocate.ts';
-import { pruneAtOnce, withSparsity } from './at-once.ts';
+import { pruneAtOnce, withoutSparsity, withSparsity } from './at-once.ts';
 import { Pruner } from './companion.ts';
 import { type PruneOptions, refuse, type Settled, settle } from './options.ts';
 import { Mover } from './rigl.ts';
-import { type Schedule, settleSchedule } from './schedule.ts';
+import { firstEpoch, type Schedule, settleSchedule } from './schedule.ts';
 import { operandPower } from './scores.ts';
 import { type Chosen, chooseMatrices } from './select.ts';
 
 export { keepZeros } from './implied.ts';
 export type { Criterion, PruneOptions, ScheduleOptions } from './options.ts';
 export { type ScannedPlace, scanSensitivity } from './scan.ts';
+export { type SparseStart, sparseFromStart } from './sparse-start.ts';
 
 /**
  * Removes weights: at once, or, with `training`, step by step while the rest learns to do without them. What was removed is said in
@@ -65,7 +66,7 @@ async function trainPruned(
   const free = withoutSparsity(pruned, chosen);
   const { model: trained } = await trainForPass(free, training, context, {
     ...codesOf(free),
-    ...{ teacher: model, companion: mover, bestFrom: firstEpoch(schedule, training) },
+    ...{ teacher: model, companion: mover, bestFrom: firstEpoch(schedule, training.epochs) },
   });
   return withSparsity(trained, chosen, mover.sparsities);
 }
@@ -84,24 +85,9 @@ async function pruneInTraining(
   const free = withoutSparsity(model, chosen);
   const { model: trained } = await trainForPass(free, training, context, {
     ...codesOf(free),
-    ...{ teacher: model, companion: pruner, bestFrom: firstEpoch(schedule, training) },
+    ...{ teacher: model, companion: pruner, bestFrom: firstEpoch(schedule, training.epochs) },
   });
   return withSparsity(trained, chosen, pruner.sparsities);
-}
-
-/** What was removed before may be chosen again. */
-function withoutSparsity(model: Model, chosen: readonly Chosen[]): Model {
-  const weights: Record<string, Weight> = { ...model.weights };
-  for (const { place } of chosen) {
-    const { sparsity: _, ...rest } = weights[place.weight]!;
-    weights[place.weight] = rest;
-  }
-  return { ...model, weights };
-}
-
-/** The first epoch (from 0) at whose end everything is removed that shall be. */
-function firstEpoch({ end }: Schedule, { epochs = 3 }: TrainSettings): number {
-  return Math.max(0, Math.ceil(end * epochs - 1e-9) - 1);
 }
 
 function warningsFor({ block, amount }: Settled, left: readonly string[]): string[] {

@@ -46,3 +46,8 @@ function pointsAt(points: readonly (readonly [number, number])[], progress: numb
   const [from, low] = points[next - 1] ?? [0, 0];
   return to === from ? high : low + ((high - low) * (progress - from)) / (to - from);
 }
+
+/** The first epoch (from 0) at whose end everything is removed that shall be. */
+export function firstEpoch({ end }: Schedule, epochs = 3): number {
+  return Math.max(0, Math.ceil(end * epochs - 1e-9) - 1);
+}
