@@ -1,7 +1,5 @@
 import { resolve } from 'node:path';
-import { fail, type Model, writeGatefold } from '@gatefold/runtime';
-import type { CalibrationBatches } from '../../compress/index.ts';
-import type { Dataset } from '../../data/index.ts';
+import { fail, writeGatefold } from '@gatefold/runtime';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
 import { type LoadedModel, loadWritten } from '../../node/load.ts';
@@ -18,13 +16,12 @@ import {
   sensitivityText,
   showBytes,
 } from '../../report/index.ts';
-import { holdOut } from '../../train/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
-import { calibrationFor, calibrationFrom, dataFor } from '../data-source.ts';
 import { modelNames } from '../model-names.ts';
 import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-step.ts';
+import { sourcesFor, trains } from '../recipe-sources.ts';
 import { Interrupt, StepCheckpoints } from '../step-checkpoints.ts';
 import { checkTarget, saveModel, writerOf } from './convert.ts';
 
@@ -175,59 +172,6 @@ function regressions({ candidates }: Report): string[] {
       ? [`the step is slower: ${slow.toFixed(1)} → ${slower.toFixed(1)} µs`]
       : []),
   ];
-}
-
-/** Share of --data that is measured on where the rest must be learnt from. */
-const measuredShare = 0.2;
-
-/**
- * What the recipe is measured on, learns from and calibrates with. Steps that need something nobody gave learn from a part of
- * --data, and the rest measures them.
- */
-async function sourcesFor(
-  context: Context,
-  flags: CompressFlags,
-  model: Model,
-  recipe: Recipe,
-): Promise<{ dataset?: Dataset; training?: Dataset; calibration?: (() => CalibrationBatches) | undefined }> {
-  const needs = recipe.steps.map(needsOf);
-  const calibrated = await calibrationFor(flags, model);
-  const given = await dataFor(flags, model, flags.data);
-  const learnt = await dataFor(flags, model, flags.train);
-  const learns = needs.some((need) => need.training);
-  const looks = needs.some((need) => need.calibration) && !calibrated;
-  const seen = learnt ?? given;
-  if (learnt || !given || !(learns || looks) || (given.task === 'custom' && learns)) {
-    return {
-      ...(given ? { dataset: given } : {}),
-      ...(learnt ? { training: learnt } : {}),
-      // Whoever gives one set of data wants it used: the model is then measured on what it was calibrated with.
-      calibration: calibrated ?? (seen ? calibrationFrom(seen) : undefined),
-    };
-  }
-  const { train: training, valid: dataset } = holdOut(given, measuredShare, context.seed);
-  context.note(
-    `no ${learns ? '--train' : '--calibrate'}: measured on ${measuredShare * 100} % of ${given.name}, the rest is ${learns ? 'learnt from' : 'for calibration'}`,
-  );
-  return {
-    dataset,
-    ...(learns ? { training } : {}),
-    calibration: calibrated ?? (looks ? calibrationFrom(training) : undefined),
-  };
-}
-
-function trains(step: Recipe['steps'][number]): boolean {
-  return step.pass === 'finetune' || step.train !== undefined;
-}
-
-function needsOf(step: Recipe['steps'][number]): { training: boolean; calibration: boolean } {
-  if (step.pass === 'finetune') return { training: true, calibration: false };
-  const { criterion = '', scope = '' } = step.pass === 'quantize' ? {} : step;
-  return {
-    training: trains(step) || scope === 'measured' || ['gradient', 'taylor', 'fisher'].includes(criterion),
-    calibration:
-      ['wanda', 'obs', 'spectral'].includes(criterion) || (step.pass === 'prune-units' && step.compensate === true),
-  };
 }
 
 function changesText(steps: readonly StepReport[]): string {
