@@ -72,7 +72,7 @@ describe('the command', { timeout: 60_000 }, () => {
     );
   });
 
-  it('evaluates a module, and compares', () => {
+  it('evaluates a module, and compares', { timeout: 180_000 }, () => {
     const data = `${join(root, 'examples/digits/data.mjs')}:test`;
     const result = JSON.parse(gatefold('eval', model, '--data', data, '--json').stdout);
     expect(result).toMatchObject({ task: 'classify', examples: 10_000, metrics: { correct: 9927 } });

@@ -34,6 +34,9 @@ export async function prune(
   const { chosen: all, left } = chooseMatrices(model, settled);
   const warnings = warningsFor(settled, left);
   const grows = training && schedule.shape !== 'once' && schedule.shape !== 'rigl';
+  if (grows && settled.amount.kind !== 'sparsity') {
+    refuse('schedule', `once with a ${settled.amount.kind}: only shares grow`, String(schedule.shape));
+  }
   if (grows && settled.criterion === 'obs') {
     refuse('schedule', 'once with criterion obs, which repairs what it removes at one time', String(schedule.shape));
   }
