@@ -168,7 +168,7 @@ function regressions({ candidates }: Report): string[] {
   const [slow, slower] = [a.microsecondsPerStep, b.microsecondsPerStep];
   return [
     ...(after > before ? [`as .gatefold the file is larger: ${showBytes(before)} → ${showBytes(after)}`] : []),
-    ...(slow && slower && slower > 1.2 * slow
+    ...(slow && slower && slower > 1.3 * slow
       ? [`the step is slower: ${slow.toFixed(1)} → ${slower.toFixed(1)} µs`]
       : []),
   ];
