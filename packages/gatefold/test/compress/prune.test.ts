@@ -2,10 +2,9 @@ import { readFileSync } from 'node:fs';
 import { decode, denseWeight, type GatefoldError, keptWeights, type Model, type Weight } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import digits from '../../../../examples/digits/data.mjs';
-import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
+import { cellChoices, modelOf, smallModel } from '../../../runtime/test/support/models.ts';
 import { randomSource, randomValues } from '../../../runtime/test/support/random.ts';
 import { type Criterion, finetune, keepZeros, type PruneOptions, prune, quantize } from '../../src/compress/index.ts';
-import { prepareMoments } from '../../src/compress/moments.ts';
 import { blockMeans, chooseKept, gridOf } from '../../src/compress/prune/masks.ts';
 import { settle } from '../../src/compress/prune/options.ts';
 import { settleSchedule, shareAt } from '../../src/compress/prune/schedule.ts';
@@ -181,24 +180,78 @@ describe('at once', () => {
   });
 });
 
-it('optimal brain surgery repairs as least squares do', async () => {
-  // One column goes; the rest of each row takes over: minimise (w − v)ᵀH(w − v) with v₀ = 0.
+describe('optimal brain surgery', () => {
+  // One output: of its weights the first goes, because it is the smallest by far.
   const n = 7;
   const random = randomSource(5);
-  const rows = Array.from({ length: 60 }, () => Float64Array.from({ length: n }, () => random() - 0.3));
-  const h = new Float64Array(n * n);
-  for (const x of rows) for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) h[i * n + j]! += x[i]! * x[j]!;
-  const { factor } = prepareMoments(h, n, true)!;
-  const w = Float64Array.from({ length: n }, () => random() - 0.5);
-  const v = w.map((value, j) => value - (w[0]! / factor[0]!) * factor[j]!);
-  expect(v[0]).toBeCloseTo(0, 12);
-  // At the minimum the damped gradient H(w − v) vanishes in every free direction.
-  const damping = (0.01 * Array.from({ length: n }, (_, i) => h[i * n + i]!).reduce((a, b) => a + b)) / n;
-  for (let i = 1; i < n; i++) {
-    let slope = damping * (w[i]! - v[i]!);
-    for (let j = 0; j < n; j++) slope += h[i * n + j]! * (w[j]! - v[j]!);
-    expect(Math.abs(slope)).toBeLessThan(1e-9);
-  }
+  const count = 200;
+  const x = Float32Array.from({ length: count * n }, () => random() - 0.3);
+  // Neighbours are alike, so that there is something to take over.
+  for (let i = 0; i < x.length; i++) if (i % n > 0) x[i] = 0.6 * x[i - 1]! + 0.4 * x[i]!;
+  const w = Float32Array.from({ length: n }, (_, i) => (i === 0 ? 0.05 : 0.5 + random()));
+  const dense: Model = modelOf(
+    'dense',
+    { kernel: denseWeight([1, n], w), bias: denseWeight([1], Float32Array.of(0.25)) },
+    {
+      inputs: [{ name: 'x', shape: ['batch', n], dtype: 'float32' }],
+      outputs: [{ name: 'y', value: 'y' }],
+      nodes: [
+        {
+          ...{ name: 'dense', op: 'dense', inputs: { x: 'x' }, outputs: { y: 'y' }, attributes: {} },
+          weights: { kernel: 'kernel', bias: 'bias' },
+        },
+      ],
+      states: [],
+    },
+  );
+  const calibration = () => [{ inputs: { x }, batch: count }];
+  const asked: PruneOptions = { sparsity: 1 / n, block: [1, 1], criterion: 'obs', smallest: 1 };
+
+  it('repairs as least squares do, bias included', async () => {
+    const { model: made } = await prune(dense, asked, undefined, { calibration });
+    const v = decode(made.weights.kernel!);
+    expect(v[0]).toBe(0);
+    expect(made.weights.kernel!.sparsity!.kept[0]).toBe(0);
+    const [before, after] = [
+      [...w, decode(dense.weights.bias!)[0]!],
+      [...v, decode(made.weights.bias!)[0]!],
+    ];
+    const change = before.map((value, j) => value - after[j]!);
+    // At the minimum of (w − v)ᵀ(H + damping)(w − v) with v₀ = 0 the slope vanishes in every free direction.
+    const z = (row: number) => [...x.subarray(row * n, (row + 1) * n), 1];
+    const h = Array.from({ length: n + 1 }, () => new Float64Array(n + 1));
+    for (let row = 0; row < count; row++) {
+      const line = z(row);
+      for (let i = 0; i <= n; i++) for (let j = 0; j <= n; j++) h[i]![j]! += line[i]! * line[j]!;
+    }
+    const damping = (0.01 * h.reduce((sum, line, i) => sum + line[i]!, 0)) / (n + 1);
+    for (let i = 1; i <= n; i++) {
+      const slope = damping * change[i]! + change.reduce((sum, value, j) => sum + h[i]![j]! * value, 0);
+      // Without the repair of the others it would be h[i][0]·w[0].
+      expect(Math.abs(slope)).toBeLessThan(1e-4 * Math.abs(h[i]![0]! * w[0]!));
+    }
+  });
+
+  it('is refused for codes, which cannot take over', async () => {
+    const { model: coded } = quantize(dense, { bits: 8 });
+    await expect(prune(coded, asked, undefined, { calibration })).rejects.toMatchObject({ code: 'MODEL_UNSUPPORTED' });
+  });
+
+  it('leaves gates that multiply what nobody sees unrepaired', async () => {
+    const gru = smallModel(3, cellChoices.gruBefore!, { features: 6, units: 16 });
+    const data = () => [{ inputs: { x: randomValues(randomSource(2), 8 * 12 * 6) }, batch: 8 }];
+    const options: PruneOptions = { ...asked, sparsity: 0.5, target: ['*/U'] };
+    const { model: made } = await prune(gru, options, undefined, { calibration: data });
+    const name = Object.keys(gru.weights).find((key) => made.weights[key]!.sparsity)!;
+    const [before, after] = [decode(gru.weights[name]!), decode(made.weights[name]!)];
+    const moved = (gate: number) => {
+      const rows = after.subarray(gate * 16 * 16, (gate + 1) * 16 * 16);
+      return rows.filter((value, i) => value !== 0 && value !== before[gate * 16 * 16 + i]!).length;
+    };
+    expect(moved(0)).toBeGreaterThan(50);
+    expect(moved(1)).toBeGreaterThan(50);
+    expect(moved(2)).toBe(0);
+  });
 });
 
 describe('on the digits model, without retraining', () => {

@@ -8,7 +8,7 @@ import { blockGrid, checkBlocks, checkSparsity, keptWeights } from './sparsity.t
 import { type ArraySource, type Descriptor, keptCount, type StoredArray, wholeNumber } from './storage.ts';
 import type { Encoding, SimpleEncoding, Sparsity, Weight } from './types.ts';
 
-export { blockGrid, checkSparsity, keptWeights } from './sparsity.ts';
+export { blockGrid, blockIndex, checkSparsity, keptWeights } from './sparsity.ts';
 export { type ArraySource, type Descriptor, roundTo, type StoredArray } from './storage.ts';
 export type {
   AffineEncoding,

@@ -11,21 +11,30 @@ export function blockGrid(
   return [gates * Math.ceil(gateRows / block[0]), Math.ceil(sizeOf(shape.slice(1)) / block[1])];
 }
 
+/** The number of the block that holds the weight of a row and column, as `kept` counts blocks. */
+export function blockIndex(
+  shape: readonly number[],
+  frame: Pick<Sparsity, 'block' | 'gateRows'>,
+): (row: number, column: number) => number {
+  const { block, gateRows } = frame;
+  const [, across] = blockGrid(shape, frame);
+  const perGate = Math.ceil(gateRows / block[0]);
+  return (row, column) => {
+    const down = Math.floor(row / gateRows) * perGate + Math.floor((row % gateRows) / block[0]);
+    return down * across + Math.floor(column / block[1]);
+  };
+}
+
 /** 1 for every weight of the matrix that is kept, row-major as the matrix; undefined where none was removed. */
 export function keptWeights({ shape, sparsity }: Pick<Weight, 'shape' | 'sparsity'>): Uint8Array | undefined {
   if (!sparsity) return undefined;
-  const { block, gateRows, kept, diagonal } = sparsity;
+  const { gateRows, kept, diagonal } = sparsity;
   const columns = sizeOf(shape.slice(1));
-  const [, acrossGrid] = blockGrid(shape, sparsity);
-  const perGate = Math.ceil(gateRows / block[0]);
+  const blockOf = blockIndex(shape, sparsity);
   const out = new Uint8Array(sizeOf(shape));
   for (let row = 0; row < shape[0]!; row++) {
-    const within = row % gateRows;
-    const blockRow = Math.floor(row / gateRows) * perGate + Math.floor(within / block[0]);
-    for (let column = 0; column < columns; column++) {
-      out[row * columns + column] = kept[blockRow * acrossGrid + Math.floor(column / block[1])]!;
-    }
-    if (diagonal && within < columns) out[row * columns + within] = 1;
+    for (let column = 0; column < columns; column++) out[row * columns + column] = kept[blockOf(row, column)]!;
+    if (diagonal && row % gateRows < columns) out[row * columns + (row % gateRows)] = 1;
   }
   return out;
 }

@@ -3,7 +3,7 @@ import { fitToModel, sliceDataset, sliceSteps } from '../../data/index.ts';
 import { evaluate } from '../../evaluate/index.ts';
 import type { PassContext } from '../pass.ts';
 import type { Settled } from './options.ts';
-import { scanShares } from './scan.ts';
+import { cutShares } from './scan.ts';
 import { needsData } from './scores.ts';
 import type { Chosen } from './select.ts';
 
@@ -41,20 +41,22 @@ export async function allocate(
     return (loss ?? mse)!;
   };
   const base = await judge(model);
-  const gates = chosen.flatMap((matrix, m) =>
-    matrix.shares.flatMap((own, gate) => (own === undefined ? [] : [{ matrix, m, gate }])),
-  );
+  const gates = chosen.flatMap((matrix, m) => {
+    const without = cutShares(model, matrix, settled, context);
+    return matrix.shares.flatMap((own, gate) => (own === undefined ? [] : [{ matrix, m, gate, without }]));
+  });
   const hulls: Point[][] = [];
-  for (const [i, { matrix, gate }] of gates.entries()) {
-    const shares = matrix.shares.map((_, k) => (k === gate ? 1 : undefined));
-    const onProgress = (done: number) =>
-      context.onProgress?.(i * tried.length + done, gates.length * tried.length, 'how much each gate can lose');
-    const losses = await scanShares(model, { ...matrix, shares }, tried, settled, { ...context, onProgress }, judge);
+  for (const [i, { matrix, gate, without }] of gates.entries()) {
+    const alone = { ...matrix, shares: matrix.shares.map((_, k) => (k === gate ? 1 : undefined)) };
     const size = matrix.gateRows * matrix.columns;
-    const points = losses.flatMap((loss, k): Point[] =>
-      loss === undefined ? [] : [{ removed: tried[k]! * size, loss: Math.max(loss, base) }],
-    );
-    hulls.push(lowerHull([{ removed: 0, loss: base }, ...points]));
+    const points: Point[] = [{ removed: 0, loss: base }];
+    for (const [k, part] of tried.entries()) {
+      context.signal?.throwIfAborted();
+      context.onProgress?.(i * tried.length + k, gates.length * tried.length, 'how much each gate can lose');
+      const pruned = without(alone, part);
+      if (pruned) points.push({ removed: part * size, loss: Math.max(await judge(pruned), base) });
+    }
+    hulls.push(lowerHull(points));
   }
   const sizes = gates.map(({ matrix }) => matrix.gateRows * matrix.columns);
   const removed = cheapest(hulls, share * sizes.reduce((sum, size) => sum + size, 0));

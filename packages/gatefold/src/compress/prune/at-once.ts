@@ -2,24 +2,33 @@ import type { Model, Sparsity, Weight } from '@gatefold/runtime';
 import type { PassContext } from '../pass.ts';
 import { applySparsity } from './apply.ts';
 import { chooseKept } from './masks.ts';
-import { obsPrune } from './obs.ts';
+import { prepareSurgery } from './obs.ts';
 import type { Settled } from './options.ts';
 import { scoresOf } from './scores.ts';
-import type { Chosen } from './select.ts';
+import type { Chosen, Cut } from './select.ts';
 
-/** Removes everything before anything learns to do without it. */
-export function pruneAtOnce(
+/**
+ * Looks at the model and its data once; what comes back removes any shares of the chosen matrices, given in the same order, before
+ * anything learns to do without them.
+ * @throws DATA_INVALID where the criterion needs data; from the function OPTION_INVALID where nothing would be left
+ */
+export function prepareCut(
   model: Model,
   chosen: readonly Chosen[],
   settled: Settled,
   context: PassContext,
-): { model: Model; sparsities: Sparsity[] } {
-  if (settled.criterion === 'obs') {
-    const { weights, sparsities } = obsPrune(model, chosen, settled, context);
-    return { model: { ...model, weights }, sparsities: chosen.map(({ place }) => sparsities.get(place.weight)!) };
-  }
-  const sparsities = chooseKept(chosen, scoresOf(model, chosen, settled.criterion, context), settled);
-  return { model: withSparsity(model, chosen, sparsities), sparsities };
+): (chosen: readonly Chosen[], settled: Settled) => Cut {
+  if (settled.criterion === 'obs') return prepareSurgery(model, chosen, context);
+  const scores = scoresOf(model, chosen, settled.criterion, context);
+  return (matrices, how) => {
+    const sparsities = chooseKept(matrices, scores, how);
+    return { model: withSparsity(model, matrices, sparsities), sparsities };
+  };
+}
+
+/** Removes everything at once. */
+export function pruneAtOnce(model: Model, chosen: readonly Chosen[], settled: Settled, context: PassContext): Cut {
+  return prepareCut(model, chosen, settled, context)(chosen, settled);
 }
 
 /** The chosen matrices without what was removed. */

@@ -1,9 +1,10 @@
-import { keptWeights, type Sparsity } from '@gatefold/runtime';
+import type { Sparsity } from '@gatefold/runtime';
 import type { Backend, Companion, Matrix, Parameters } from '../../train/index.ts';
-import { chooseKept, sparsityOf } from './masks.ts';
-import type { Criterion, Settled } from './options.ts';
+import { dataNeeded, kindOf } from './criteria.ts';
+import { chooseKept, keptOf, sparsityOf } from './masks.ts';
+import type { Settled } from './options.ts';
 import { type Schedule, shareAt } from './schedule.ts';
-import { randomScores } from './scores.ts';
+import { scored } from './scores.ts';
 import type { Chosen } from './select.ts';
 
 /** One matrix that is pruned while it is trained. */
@@ -14,7 +15,7 @@ interface Track {
   /** What removed weights were when they went: with that they may come back (Zhu & Gupta 2017). */
   readonly dormant: Matrix;
   readonly scratch: Matrix;
-  /** Running means that the criterion looks at. */
+  /** What the criterion remembers of gradients. */
   readonly memory: Float64Array | undefined;
 }
 
@@ -23,10 +24,8 @@ export interface PrunerOptions {
   readonly settled: Settled;
   readonly schedule: Schedule;
   readonly seed: number;
-  /** Mean squares of the operands, by column; for criterion wanda. */
-  readonly powers?: readonly (Float64Array | undefined)[];
-  /** What is removed at the beginning. */
-  readonly start?: readonly Sparsity[];
+  /** What calibration data say of every weight, for criteria that look at them. */
+  readonly statistics?: readonly ((index: number) => number)[];
 }
 
 /**
@@ -66,34 +65,34 @@ export class Pruner implements Companion {
   }
 
   private begin(parameters: Parameters, backend: Backend): void {
-    const { chosen, settled, start } = this.options;
+    const { chosen, settled } = this.options;
+    const { statistic } = kindOf(settled.criterion);
+    const remembers = statistic === 'course' || dataNeeded(settled.criterion) === 'training';
     const known = new Map(parameters.trained.map((parameter) => [parameter.name, parameter]));
-    this.tracks = chosen.map(({ place }, i) => {
+    this.tracks = chosen.map(({ place }) => {
       const { value, gradient } = known.get(place.weight)!;
       const alloc = () => backend.alloc(value.rows, value.cols);
       const track: Track = {
         ...{ value, gradient, mask: alloc(), dormant: alloc(), scratch: alloc() },
-        memory: remembers(settled.criterion) ? new Float64Array(value.rows * value.cols) : undefined,
+        memory: remembers ? new Float64Array(value.rows * value.cols) : undefined,
       };
       backend.fill(track.mask, 1);
       backend.fill(track.dormant, 0);
-      if (start) backend.write(track.mask, keptOf(chosen[i]!, start[i]!));
       return track;
     });
-    this.sparsities = start ?? [];
   }
 
   /** Criteria of gradients look at means over about a hundred updates; movement at the whole way. */
   private remember(backend: Backend): void {
-    const { criterion } = this.options.settled;
+    const { statistic } = kindOf(this.options.settled.criterion);
     for (const { memory, gradient, value, dormant } of this.tracks) {
       if (!memory) continue;
       const g = backend.read(gradient);
-      if (criterion === 'movement') {
+      if (statistic === 'course') {
         const [w, d] = [backend.read(value), backend.read(dormant)];
         for (let i = 0; i < g.length; i++) memory[i] = memory[i]! - (w[i]! + d[i]!) * g[i]!;
       } else {
-        const squared = criterion === 'fisher';
+        const squared = statistic === 'E[g²]';
         for (let i = 0; i < g.length; i++) {
           memory[i] = 0.99 * memory[i]! + 0.01 * (squared ? g[i]! * g[i]! : Math.abs(g[i]!));
         }
@@ -105,34 +104,26 @@ export class Pruner implements Companion {
     const { chosen, settled } = this.options;
     const scores = this.tracks.map((track, i) => this.scores(backend, track, i));
     this.sparsities = chooseKept(chosen, scores, settled, share);
-    this.tracks.forEach(({ mask }, i) => {
-      backend.write(mask, keptOf(chosen[i]!, this.sparsities[i]!));
+    this.writeMasks(backend);
+  }
+
+  private writeMasks(backend: Backend): void {
+    const { chosen } = this.options;
+    this.sparsities.forEach((sparsity, i) => {
+      backend.write(this.tracks[i]!.mask, keptOf(chosen[i]!, sparsity));
     });
   }
 
   private scores(backend: Backend, { scratch, memory }: Track, index: number): Float64Array {
-    const { settled, seed, powers, chosen } = this.options;
-    const { criterion } = settled;
-    const w = backend.read(scratch);
-    if (criterion === 'random') return randomScores(w.length, seed, index);
-    const power = powers?.[index];
-    const { columns } = chosen[index]!;
-    const score = (value: number, i: number): number => {
-      if (criterion === 'wanda') return value ** 2 * (power ? power[(i % columns) % power.length]! : 1);
-      if (criterion === 'movement') return memory![i]!;
-      if (criterion === 'fisher') return value ** 2 * memory![i]!;
-      if (criterion === 'gradient') return memory![i]! ** 2;
-      if (criterion === 'taylor') return (value * memory![i]!) ** 2;
-      return value ** 2;
-    };
-    return Float64Array.from(w, score);
+    const { settled, seed, statistics } = this.options;
+    const statistic = memory ? (k: number) => memory[k]! : (statistics?.[index] ?? (() => 1));
+    return scored(backend.read(scratch), settled.criterion, statistic, { seed, index });
   }
 
   snapshot(backend: Backend): ReadonlyMap<string, Float32Array> {
     const out = new Map<string, Float32Array>();
-    this.tracks.forEach(({ mask, dormant, memory }, i) => {
+    this.tracks.forEach(({ dormant, memory }, i) => {
       const { weight } = this.options.chosen[i]!.place;
-      out.set(`mask/${weight}`, Float32Array.from(backend.read(mask)));
       if (this.sparsities[i]) out.set(`kept/${weight}`, Float32Array.from(this.sparsities[i]!.kept));
       out.set(`dormant/${weight}`, Float32Array.from(backend.read(dormant)));
       if (memory) out.set(`memory/${weight}`, Float32Array.from(memory));
@@ -143,9 +134,8 @@ export class Pruner implements Companion {
   restore(values: ReadonlyMap<string, Float32Array>, parameters: Parameters, backend: Backend): void {
     if (values.size === 0) return;
     this.begin(parameters, backend);
-    this.tracks.forEach(({ mask, dormant, memory }, i) => {
+    this.tracks.forEach(({ dormant, memory }, i) => {
       const { weight } = this.options.chosen[i]!.place;
-      backend.write(mask, values.get(`mask/${weight}`)!);
       backend.write(dormant, values.get(`dormant/${weight}`)!);
       memory?.set(values.get(`memory/${weight}`)!);
     });
@@ -155,13 +145,6 @@ export class Pruner implements Companion {
       const block = settled.amount.kind === 'pattern' ? ([1, 1] as const) : settled.block;
       return kept ? [sparsityOf(matrix, block, Uint8Array.from(kept))] : [];
     });
+    this.writeMasks(backend);
   }
-}
-
-function remembers(criterion: Criterion): boolean {
-  return ['movement', 'fisher', 'gradient', 'taylor'].includes(criterion);
-}
-
-function keptOf({ rows, columns }: Chosen, sparsity: Sparsity): Uint8Array {
-  return keptWeights({ shape: [rows, columns], sparsity })!;
 }

@@ -1,4 +1,4 @@
-import { decode, type Model, type Sparsity, sizeOf, type Weight } from '@gatefold/runtime';
+import { blockGrid, blockIndex, decode, type Model, type Sparsity, sizeOf, type Weight } from '@gatefold/runtime';
 import { matricesOf } from '../address.ts';
 
 /** Fewer zeros than this are chance. */
@@ -38,16 +38,13 @@ function coarse(
   gateRows: number,
   block: readonly [number, number],
 ): { sparsity: Sparsity; removed: number } {
-  const perGate = Math.ceil(gateRows / block[0]);
-  const across = Math.ceil(columns / block[1]);
-  const kept = new Uint8Array((rows / gateRows) * perGate * across);
-  const at = (i: number) => {
-    const row = Math.floor(i / columns);
-    const line = Math.floor(row / gateRows) * perGate + Math.floor((row % gateRows) / block[0]);
-    return line * across + Math.floor((i % columns) / block[1]);
-  };
+  const frame = { block, gateRows };
+  const blockOf = blockIndex([rows, columns], frame);
+  const [down, across] = blockGrid([rows, columns], frame);
+  const kept = new Uint8Array(down * across);
+  const at = (i: number) => blockOf(Math.floor(i / columns), i % columns);
   for (let i = 0; i < values.length; i++) if (values[i] !== 0) kept[at(i)] = 1;
   let removed = 0;
   for (let i = 0; i < values.length; i++) if (kept[at(i)] === 0) removed++;
-  return { sparsity: { block, gateRows, kept }, removed };
+  return { sparsity: { ...frame, kept }, removed };
 }

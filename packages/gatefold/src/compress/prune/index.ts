@@ -5,14 +5,16 @@ import { type TrainSettings, trainForPass } from '../train-settings.ts';
 import { allocate } from './allocate.ts';
 import { pruneAtOnce, withoutSparsity, withSparsity } from './at-once.ts';
 import { Pruner } from './companion.ts';
+import { dataNeeded } from './criteria.ts';
 import { type PruneOptions, refuse, type Settled, settle } from './options.ts';
 import { Mover } from './rigl.ts';
 import { firstEpoch, type Schedule, settleSchedule } from './schedule.ts';
-import { operandPower } from './scores.ts';
+import { statisticsOf } from './scores.ts';
 import { type Chosen, chooseMatrices } from './select.ts';
 
+export { type Criterion, criterionNames, dataNeeded } from './criteria.ts';
 export { keepZeros } from './implied.ts';
-export type { Criterion, PruneOptions, ScheduleOptions } from './options.ts';
+export type { PruneOptions, ScheduleOptions } from './options.ts';
 export { type ScannedPlace, scanSensitivity } from './scan.ts';
 export { type SparseStart, sparseFromStart } from './sparse-start.ts';
 
@@ -83,8 +85,10 @@ async function pruneInTraining(
   context: PassContext,
 ): Promise<Model> {
   const { seed = 1 } = context;
-  const powers = settled.criterion === 'wanda' ? operandPower(model, chosen, 'wanda', context) : undefined;
-  const pruner = new Pruner({ chosen, settled, schedule, seed, ...(powers ? { powers } : {}) });
+  // Gradients are seen while training.
+  const looks = dataNeeded(settled.criterion) === 'calibration';
+  const statistics = looks ? { statistics: statisticsOf(model, chosen, settled.criterion, context) } : {};
+  const pruner = new Pruner({ chosen, settled, schedule, seed, ...statistics });
   const free = withoutSparsity(model, chosen);
   const { model: trained } = await trainForPass(free, training, context, {
     ...codesOf(free),

@@ -3,6 +3,7 @@ import { operandValue, watch } from '../activations.ts';
 import { Gram } from '../gram.ts';
 import { type Moments, prepareMoments } from '../moments.ts';
 import type { CalibrationBatches } from '../pass.ts';
+import { productOf } from '../product.ts';
 import type { Chosen } from './select.ts';
 
 /** Matrices whose products are added before anything else happens to them, so that the error of one can be taken up by the others. */
@@ -10,18 +11,21 @@ export interface Joint {
   readonly parts: readonly Chosen[];
   /** Second moments of all their operands side by side; the last column is 1, for the bias. Undefined where nobody can see them. */
   readonly moments: Moments | undefined;
-  /** Where the shift of the mean goes. */
+  /** The weight that the shift of the mean goes to. */
   readonly bias: string | undefined;
+  /** Whether a row multiplies these operands; what stays in another cannot take over. */
+  readonly isSeen: (row: number) => boolean;
 }
 
-/** W and U of a node together, [x; h] being their operand; all others on their own. */
+/** Matrices of a node whose products meet in one sum together, such as W and U of an LSTM; all others on their own. */
 export function jointly(model: Model, chosen: readonly Chosen[], batches: () => CalibrationBatches): Joint[] {
+  const products = new Map(chosen.map(({ place }) => [place, productOf(model, place)]));
   const groups = new Map<string, Chosen[]>();
   for (const matrix of chosen) {
-    const { node, role } = matrix.place;
-    // A GRU gates h before or after the product of its candidate: only its own sums can be repaired.
-    const together = (role === 'W' || role === 'U') && node.attributes.cell !== 'gru';
-    const key = together ? `${node.name}/WU` : `${node.name}/${role}`;
+    const { place, rows } = matrix;
+    const { bias, isSeen } = products.get(place)!;
+    const whole = Array.from({ length: rows }, (_, row) => row).every(isSeen);
+    const key = whole && bias !== undefined ? `${place.node.name} ${bias}` : `${place.node.name}/${place.role}`;
     groups.set(key, [...(groups.get(key) ?? []), matrix]);
   }
   const joints = [...groups.values()];
@@ -29,11 +33,10 @@ export function jointly(model: Model, chosen: readonly Chosen[], batches: () => 
   return joints.map((parts, i) => {
     const gram = grams[i];
     const width = parts.reduce((sum, { columns }) => sum + columns, 0) + 1;
-    const { node, role } = parts[0]!.place;
-    const gru = node.attributes.cell === 'gru';
-    const bias = node.weights[role === 'kernel' ? 'bias' : role === 'U' && gru ? 'bR' : role === 'R' ? '' : 'b'];
-    const usable = gram && gram.width === width;
-    return { parts, bias, moments: usable ? prepareMoments(gram.sum, width, true) : undefined };
+    const { place } = parts[0]!;
+    const { bias, isSeen } = products.get(place)!;
+    const moments = gram?.width === width ? prepareMoments(gram.sum, width, true) : undefined;
+    return { parts, moments, isSeen, bias: bias === undefined ? undefined : place.node.weights[bias] };
   });
 }
 

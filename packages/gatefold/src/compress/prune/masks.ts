@@ -1,10 +1,9 @@
-import { fail, type Sparsity } from '@gatefold/runtime';
+import { blockIndex, fail, keptWeights, type Sparsity } from '@gatefold/runtime';
 import type { Settled } from './options.ts';
 import type { Chosen } from './select.ts';
 
 /** A matrix cut into blocks, gate by gate. */
 export interface Grid {
-  readonly gates: number;
   /** Blocks down a gate, and across the matrix. */
   readonly down: number;
   readonly across: number;
@@ -25,7 +24,7 @@ export function gridOf({ rows, columns, gateRows, diagonal }: Chosen, block: rea
     const onDiagonal = diagonal ? Math.max(0, Math.min(top + height, left + width) - Math.max(top, left)) : 0;
     sizes[i] = height * width - onDiagonal;
   }
-  return { gates, down, across, sizes };
+  return { down, across, sizes };
 }
 
 /** Mean score of each block's weights, those of a kept diagonal aside. */
@@ -36,13 +35,12 @@ export function blockMeans(
   grid: Grid,
 ): Float64Array {
   const { rows, columns, gateRows, diagonal } = chosen;
+  const blockOf = blockIndex([rows, columns], { block, gateRows });
   const out = new Float64Array(grid.sizes.length);
   for (let row = 0; row < rows; row++) {
-    const within = row % gateRows;
-    const line = (Math.floor(row / gateRows) * grid.down + Math.floor(within / block[0])) * grid.across;
     for (let column = 0; column < columns; column++) {
-      if (diagonal && column === within) continue;
-      const at = line + Math.floor(column / block[1]);
+      if (diagonal && column === row % gateRows) continue;
+      const at = blockOf(row, column);
       out[at] = out[at]! + scores[row * columns + column]!;
     }
   }
@@ -112,7 +110,12 @@ export function sparsityOf(
   return { block, gateRows, kept, ...(diagonal ? { diagonal: true } : {}) };
 }
 
-/** Scores are squares (see scores.ts), the threshold is not. */
+/** 1 for every weight of the matrix that a sparsity keeps. */
+export function keptOf({ rows, columns }: Chosen, sparsity: Sparsity): Uint8Array {
+  return keptWeights({ shape: [rows, columns], sparsity })!;
+}
+
+/** Scores are squares (see criteria.ts), the threshold is not. */
 function removeBelow({ means, kept }: Part, threshold: number): void {
   for (let i = 0; i < kept.length; i++) if (means[i]! < threshold * threshold) kept[i] = 0;
 }

@@ -1,51 +1,58 @@
-import { decode, denseWeight, keptWeights, type Model, type Sparsity, type Weight } from '@gatefold/runtime';
+import { decode, denseWeight, fail, type Model, type Sparsity, type Weight } from '@gatefold/runtime';
 import type { PassContext } from '../pass.ts';
 import { type Joint, jointly } from './joint.ts';
-import { chooseKept, sparsityOf } from './masks.ts';
+import { chooseKept, keptOf, sparsityOf } from './masks.ts';
 import type { Settled } from './options.ts';
 import { needsData } from './scores.ts';
-import type { Chosen } from './select.ts';
+import type { Chosen, Cut } from './select.ts';
 
 /** Columns among which the share is reached at a time. */
 const span = 128;
 
 /**
  * Removes weights and lets those that stay take over what they did, so that W·x changes least on the data: optimal brain surgeon,
- * column by column as Frantar & Alistarh 2023 ("SparseGPT"), with the states h among the data of recurrent matrices.
- * @throws DATA_INVALID without calibration data; OPTION_INVALID where a gate would be left with nothing
+ * column by column as Frantar & Alistarh 2023 ("SparseGPT"), with the states h among the data of recurrent matrices. The data are
+ * looked at once, for any shares.
+ * @throws DATA_INVALID without calibration data; MODEL_UNSUPPORTED for coded weights; OPTION_INVALID (from the function) where a gate
+ * would be left with nothing
  */
-export function obsPrune(
+export function prepareSurgery(
   model: Model,
   chosen: readonly Chosen[],
-  settled: Settled,
-  context: PassContext,
-): { weights: Record<string, Weight>; sparsities: Map<string, Sparsity> } {
-  const { calibration, onProgress, signal } = context;
-  if (!calibration) needsData('obs', 'calibration data', '--calibrate');
-  const weights = { ...model.weights };
-  const sparsities = new Map<string, Sparsity>();
-  const joints = jointly(model, chosen, calibration);
-  joints.forEach((joint, i) => {
-    signal?.throwIfAborted();
-    onProgress?.(i, joints.length, joint.parts.map(({ place }) => `${place.node.name}/${place.role}`).join(' + '));
-    const { values, kept, shift } = surgery(model, joint, settled);
-    joint.parts.forEach((part, k) => {
-      const { weight } = part.place;
-      weights[weight] = { ...denseWeight(model.weights[weight]!.shape, values[k]!), sparsity: kept[k]! };
-      sparsities.set(weight, kept[k]!);
+  { calibration }: PassContext,
+): (chosen: readonly Chosen[], settled: Settled) => Cut {
+  if (!calibration) needsData('criterion obs', 'calibration data', '--calibrate');
+  for (const { place } of chosen) {
+    if (model.weights[place.weight]!.encoding.kind === 'dense') continue;
+    fail('MODEL_UNSUPPORTED', 'codes cannot take over what removed weights did', {
+      place: `${place.node.name}/${place.role}`,
+      hint: 'prune before quantizing',
     });
-    const bias = joint.bias === undefined ? undefined : weights[joint.bias];
-    if (bias) {
-      const moved = decode(bias).map((value, row) => value + shift[row]!);
-      weights[joint.bias!] = denseWeight(bias.shape, moved);
+  }
+  const joints = jointly(model, chosen, calibration);
+  return (matrices, settled) => {
+    const weights: Record<string, Weight> = { ...model.weights };
+    const byWeight = new Map(matrices.map((matrix) => [matrix.place.weight, matrix]));
+    for (const joint of joints) {
+      const parts = joint.parts.map(({ place }) => byWeight.get(place.weight)!);
+      const { values, kept, shift } = surgery(model, { ...joint, parts }, settled);
+      parts.forEach(({ place: { weight } }, k) => {
+        weights[weight] = { ...denseWeight(model.weights[weight]!.shape, values[k]!), sparsity: kept[k]! };
+      });
+      const bias = joint.bias === undefined ? undefined : weights[joint.bias];
+      if (bias) {
+        const moved = decode(bias).map((value, row) => value + shift[row]!);
+        weights[joint.bias!] = denseWeight(bias.shape, moved);
+      }
     }
-  });
-  return { weights, sparsities };
+    const sparsities = matrices.map(({ place }) => weights[place.weight]!.sparsity!);
+    return { model: { ...model, weights }, sparsities };
+  };
 }
 
 function surgery(
   model: Model,
-  { parts, moments }: Joint,
+  { parts, moments, isSeen }: Joint,
   settled: Settled,
 ): { values: Float32Array[]; kept: Sparsity[]; shift: Float64Array } {
   const { rows } = parts[0]!;
@@ -67,7 +74,8 @@ function surgery(
       const columns = Math.min(step, part.columns - from);
       const piece = { ...part, columns };
       const [sparsity] = chooseKept([piece], [scoresIn(w, width, at + from, rows, columns, factor)], settled);
-      eliminate(w, width, at + from, columns, keptWeights({ shape: [rows, columns], sparsity: sparsity! })!, factor);
+      const stays = keptOf(piece, sparsity!);
+      eliminate({ w, width, factor, isSeen }, at + from, columns, stays);
       pieces.push({ columns, sparsity: sparsity! });
     }
     at += part.columns;
@@ -114,22 +122,23 @@ function scoresIn(
   return out;
 }
 
+interface Table {
+  /** Rows of `width` columns. */
+  readonly w: Float64Array;
+  readonly width: number;
+  readonly factor: Float64Array;
+  readonly isSeen: (row: number) => boolean;
+}
+
 /** Sets what is not kept to zero and hands its part on to all columns behind. */
-function eliminate(
-  w: Float64Array,
-  width: number,
-  from: number,
-  columns: number,
-  kept: Uint8Array,
-  factor: Float64Array,
-): void {
+function eliminate({ w, width, factor, isSeen }: Table, from: number, columns: number, kept: Uint8Array): void {
   for (let row = 0; row < kept.length / columns; row++) {
     const line = w.subarray(row * width, (row + 1) * width);
     for (let k = 0; k < columns; k++) {
       if (kept[row * columns + k]) continue;
       const column = from + k;
       const at = column * width;
-      const error = line[column]! / factor[at + column]!;
+      const error = isSeen(row) ? line[column]! / factor[at + column]! : 0;
       for (let j = column + 1; j < width; j++) line[j] = line[j]! - error * factor[at + j]!;
       line[column] = 0;
     }

@@ -1,6 +1,5 @@
 import { fail } from '@gatefold/runtime';
-
-export type Criterion = 'magnitude' | 'random' | 'gradient' | 'taylor' | 'fisher' | 'wanda' | 'obs' | 'movement';
+import type { Criterion } from './criteria.ts';
 
 /** What the prune pass can be told. One of `sparsity`, `threshold` and `pattern` says how much. */
 export interface PruneOptions {

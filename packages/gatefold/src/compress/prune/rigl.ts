@@ -1,6 +1,6 @@
-import { keptWeights, type Sparsity } from '@gatefold/runtime';
+import type { Sparsity } from '@gatefold/runtime';
 import type { Backend, Companion, Matrix, Parameters } from '../../train/index.ts';
-import { blockMeans, gridOf, sparsityOf } from './masks.ts';
+import { blockMeans, gridOf, keptOf, sparsityOf } from './masks.ts';
 import type { Settled } from './options.ts';
 import type { Schedule } from './schedule.ts';
 import type { Chosen } from './select.ts';
@@ -93,8 +93,4 @@ export class Mover implements Companion {
     }));
     this.tracks = [];
   }
-}
-
-function keptOf({ rows, columns }: Chosen, sparsity: Sparsity): Uint8Array {
-  return keptWeights({ shape: [rows, columns], sparsity })!;
 }

@@ -1,6 +1,6 @@
 import { GatefoldError, type Model } from '@gatefold/runtime';
 import type { PassContext } from '../pass.ts';
-import { pruneAtOnce } from './at-once.ts';
+import { prepareCut } from './at-once.ts';
 import { type PruneOptions, refuse, type Settled, settle } from './options.ts';
 import { type Chosen, chooseMatrices } from './select.ts';
 
@@ -29,44 +29,45 @@ export async function scanSensitivity(
   }
   const settled = settle({ ...options, sparsity: shares[0]! }, false);
   const { chosen } = chooseMatrices(model, settled);
-  const singles = chosen.flatMap(apart);
+  const singles = chosen.flatMap((matrix) => {
+    const without = cutShares(model, matrix, settled, context);
+    return apart(matrix).map((one) => ({ ...one, without }));
+  });
   const out: ScannedPlace[] = [];
-  for (const [i, { name, matrix }] of singles.entries()) {
-    const onProgress = (done: number) =>
-      context.onProgress?.(i * shares.length + done, singles.length * shares.length, name);
-    const values = await scanShares(model, matrix, shares, settled, { ...context, onProgress }, judge);
+  for (const [i, { name, matrix, without }] of singles.entries()) {
+    const values: (number | undefined)[] = [];
+    for (const [k, share] of shares.entries()) {
+      context.signal?.throwIfAborted();
+      context.onProgress?.(i * shares.length + k, singles.length * shares.length, name);
+      const pruned = without(matrix, share);
+      values.push(pruned && (await judge(pruned)));
+    }
     const gates = matrix.shares.filter((share) => share !== undefined).length;
     out.push({ place: name, weights: gates * matrix.gateRows * matrix.columns, values });
   }
   return out;
 }
 
-/** One matrix, or some of its gates, without each of the shares; undefined where nothing would be left. */
-export async function scanShares(
+/**
+ * Looks at one matrix once; what comes back removes a share of it, or of those of its gates that have one, and nothing else. Undefined
+ * where nothing would be left: a small gate may hold fewer blocks than the share needs.
+ */
+export function cutShares(
   model: Model,
   matrix: Chosen,
-  shares: readonly number[],
   settled: Settled,
   context: PassContext,
-  judge: (model: Model) => Promise<number>,
-): Promise<(number | undefined)[]> {
-  const quiet = { ...context, onProgress: undefined };
-  const values: (number | undefined)[] = [];
-  for (const [k, share] of shares.entries()) {
-    context.signal?.throwIfAborted();
-    context.onProgress?.(k, shares.length, matrix.place.node.name);
-    const own = { ...matrix, shares: matrix.shares.map((gate) => (gate === undefined ? undefined : share)) };
-    let pruned: Model | undefined;
+): (matrix: Chosen, share: number) => Model | undefined {
+  const cut = prepareCut(model, [matrix], settled, { ...context, onProgress: undefined });
+  return (part, share) => {
+    const own = { ...part, shares: part.shares.map((gate) => (gate === undefined ? undefined : share)) };
     try {
-      const amount = { kind: 'sparsity', share } as const;
-      pruned = pruneAtOnce(model, [own], { ...settled, scope: 'gate', amount }, quiet).model;
+      return cut([own], { ...settled, scope: 'gate', amount: { kind: 'sparsity', share } }).model;
     } catch (error) {
-      // A small gate may hold fewer blocks than the share needs: that is an answer, too.
-      if (!(error instanceof GatefoldError) || error.code !== 'OPTION_INVALID') throw error;
+      if (error instanceof GatefoldError && error.code === 'OPTION_INVALID') return undefined;
+      throw error;
     }
-    values.push(pruned && (await judge(pruned)));
-  }
-  return values;
+  };
 }
 
 /** The matrix, and each of its gates alone where it has several. */

@@ -2,15 +2,14 @@ import { decode, fail, type Model } from '@gatefold/runtime';
 import { gradientMoments, randomFor } from '../../train/index.ts';
 import { operandValue, summarizeActivations } from '../activations.ts';
 import type { PassContext } from '../pass.ts';
-import type { Criterion } from './options.ts';
+import { type Criterion, dataNeeded, kindOf } from './criteria.ts';
 import type { Chosen } from './select.ts';
 
+/** What is known of a weight by its place in the matrix (row-major), 1 where nothing is. */
+type Statistic = (index: number) => number;
+
 /**
- * How much each weight matters, one array per matrix. Scores are squares, so that the mean over a block is its energy; for single
- * weights the order is that of the criterion itself.
- *
- * - magnitude w² · random · wanda w²·E[x²] (Sun et al. 2024)
- * - gradient (E|g|)² · taylor (w·E|g|)² (Molchanov et al. 2019, first order) · fisher w²·E[g²] (Theis et al. 2018)
+ * How much each weight matters, one array per matrix.
  * @throws DATA_INVALID where the criterion needs data and there are none
  */
 export function scoresOf(
@@ -19,69 +18,62 @@ export function scoresOf(
   criterion: Criterion,
   context: PassContext,
 ): Float64Array[] {
-  const values = chosen.map(({ place }) => decode(model.weights[place.weight]!));
-  if (criterion === 'random') return values.map((w, i) => randomScores(w.length, context.seed ?? 1, i));
-  if (criterion === 'wanda') return wanda(model, chosen, values, context);
-  if (criterion === 'gradient' || criterion === 'taylor' || criterion === 'fisher') {
+  const statistics = statisticsOf(model, chosen, criterion, context);
+  return chosen.map(({ place }, i) => {
+    const values = decode(model.weights[place.weight]!);
+    return scored(values, criterion, statistics[i]!, { seed: context.seed ?? 1, index: i });
+  });
+}
+
+/** The scores of one matrix, the `index`th of those that are pruned. */
+export function scored(
+  values: ArrayLike<number>,
+  criterion: Criterion,
+  statistic: Statistic,
+  { seed, index }: { readonly seed: number; readonly index: number },
+): Float64Array {
+  const { score } = kindOf(criterion);
+  if (score) return Float64Array.from(values, (w, k) => score(w, statistic(k)));
+  const random = randomFor(seed, 3, index);
+  return Float64Array.from({ length: values.length }, () => random());
+}
+
+/** What data say of every weight of the matrices. @throws DATA_INVALID without them */
+export function statisticsOf(
+  model: Model,
+  chosen: readonly Chosen[],
+  criterion: Criterion,
+  context: PassContext,
+): Statistic[] {
+  const need = dataNeeded(criterion);
+  if (need === 'training') {
     const { training, seed = 1, onProgress, signal } = context;
-    if (!training) needsData(criterion, 'data with targets', '--train');
+    if (!training) needsData(`criterion ${criterion}`, 'data with targets', '--train');
     const { absolute, squares } = gradientMoments(model, training, {
       ...{ seed, signal },
       onProgress: (done, total) => onProgress?.(done, total, 'gradients'),
     });
-    return values.map((w, i) => {
-      const name = chosen[i]!.place.weight;
-      const [a, s] = [absolute.get(name)!, squares.get(name)!];
-      if (criterion === 'gradient') return a.map((g) => g * g);
-      return criterion === 'taylor' ? a.map((g, k) => (w[k]! * g) ** 2) : s.map((g, k) => w[k]! ** 2 * g);
+    const moments = kindOf(criterion).statistic === 'E|g|' ? absolute : squares;
+    return chosen.map(({ place }) => {
+      const own = moments.get(place.weight)!;
+      return (k) => own[k]!;
     });
   }
-  return values.map((w) => Float64Array.from(w, (value) => value * value));
-}
-
-/** Scores that say nothing: the control. */
-export function randomScores(count: number, seed: number, index: number): Float64Array {
-  const random = randomFor(seed, 3, index);
-  return Float64Array.from({ length: count }, () => random());
-}
-
-/** Mean squares of what a matrix is multiplied with, by column; undefined where nobody can see it. */
-export function operandPower(
-  model: Model,
-  chosen: readonly Chosen[],
-  criterion: string,
-  { calibration }: PassContext,
-): (Float64Array | undefined)[] {
-  if (!calibration) needsData(criterion, 'calibration data', '--calibrate');
+  if (need !== 'calibration') return chosen.map(() => () => 1);
+  if (!context.calibration) needsData(`criterion ${criterion}`, 'calibration data', '--calibrate');
   const names = chosen.map(({ place }) => operandValue(place));
   const seen = summarizeActivations(
     model,
     names.filter((name) => name !== undefined),
-    calibration(),
+    context.calibration(),
   );
-  return names.map((name) => (name === undefined ? undefined : seen.get(name)!.power));
-}
-
-function wanda(
-  model: Model,
-  chosen: readonly Chosen[],
-  values: readonly Float32Array[],
-  context: PassContext,
-): Float64Array[] {
-  const powers = operandPower(model, chosen, 'wanda', context);
-  return values.map((w, i) => {
-    const power = powers[i];
+  return chosen.map(({ columns }, i) => {
+    const power = names[i] === undefined ? undefined : seen.get(names[i])!.power;
     // A convolution's columns are taps × features.
-    return Float64Array.from(
-      w,
-      (value, k) => value ** 2 * (power ? power[(k % chosen[i]!.columns) % power.length]! : 1),
-    );
+    return (k) => (power ? power[(k % columns) % power.length]! : 1);
   });
 }
 
-export function needsData(criterion: string, what: string, option: string): never {
-  return fail('DATA_INVALID', `criterion "${criterion}" needs ${what}`, {
-    place: 'criterion',
-    hint: `give them with ${option}`,
-  });
+export function needsData(who: string, what: string, option: string): never {
+  return fail('DATA_INVALID', `${who} needs ${what}`, { place: who, hint: `give them with ${option}` });
 }

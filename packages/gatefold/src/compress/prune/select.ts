@@ -1,4 +1,4 @@
-import { fail, type Model, sizeOf } from '@gatefold/runtime';
+import { fail, type Model, type Sparsity, sizeOf } from '@gatefold/runtime';
 import { match, matricesOf, type Place, requireMatch } from '../address.ts';
 import type { Settled } from './options.ts';
 
@@ -12,6 +12,12 @@ export interface Chosen {
   readonly shares: readonly (number | undefined)[];
   /** Whether its diagonal stays. */
   readonly diagonal: boolean;
+}
+
+/** A model without some of its weights, and for each matrix that was chosen which of them it keeps. */
+export interface Cut {
+  readonly model: Model;
+  readonly sparsities: readonly Sparsity[];
 }
 
 /**

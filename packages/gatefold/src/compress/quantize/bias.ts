@@ -1,15 +1,7 @@
 import { decode, denseWeight, type Model, type Weight } from '@gatefold/runtime';
 import type { ActivationSummary } from '../activations.ts';
 import type { Place } from '../address.ts';
-
-/** The bias that a matrix's constant error can be added to; undefined where the error is gated before it is added. */
-function biasRole({ node, role }: Place): string | undefined {
-  if (role === 'kernel') return 'bias';
-  if (role === 'W') return 'b';
-  if (role !== 'U') return undefined;
-  if (node.attributes.cell !== 'gru') return 'b';
-  return node.attributes.resetAfter === true ? 'bR' : undefined;
-}
+import { productOf } from '../product.ts';
 
 /**
  * Adds (W − decoded)·mean(x) to the bias, so that the outputs keep their mean on the calibration data (Nagel et al. 2019,
@@ -22,7 +14,7 @@ export function correctBias(
   coded: Weight,
   { mean }: ActivationSummary,
 ): { name: string; bias: Weight } | undefined {
-  const role = biasRole(place);
+  const { bias: role, isSeen } = productOf(model, place);
   const name = role && place.node.weights[role];
   if (!name) return undefined;
   const before = decode(original);
@@ -31,6 +23,7 @@ export function correctBias(
   const columns = before.length / rows;
   const bias = decode(model.weights[name]!).slice();
   for (let row = 0; row < rows; row++) {
+    if (!isSeen(row)) continue;
     let shift = 0;
     for (let k = 0; k < columns; k++) {
       shift += (before[row * columns + k]! - after[row * columns + k]!) * mean[k % mean.length]!;
