@@ -1,5 +1,6 @@
 import { fail } from '@gatefold/runtime';
 import { type Command, Option } from 'commander';
+import { criterionNames } from '../compress/prune/criteria.ts';
 import { numberOption, wholeNumber } from './numbers.ts';
 import { addPassTraining } from './pass-training.ts';
 import { collect } from './quantize-options.ts';
@@ -40,13 +41,17 @@ export function addPruneOptions(command: Command): Command {
       numberOption('--lasso', { above: 0 }),
     )
     .option('--multiple <n>', 'units: round to multiples of 1, 4, 8 or 16', wholeNumber('--multiple'))
-    .option('--no-compensate', 'units: those who read removed units do not make up for them (spectral)')
+    .addOption(
+      new Option('--no-compensate', 'units: those who read removed units do not make up for them (spectral)').default(
+        undefined,
+      ),
+    )
     .option('--block <rowsxcolumns>', 'what stays or goes together (default 8x4)', pair('--block', 'x', '8x4'))
     .addOption(
       new Option(
         '--criterion <name>',
         'what tells important weights (default magnitude); spectral for units, from data',
-      ).choices([...['magnitude', 'gradient', 'taylor', 'fisher', 'wanda', 'obs', 'movement', 'random', 'spectral']]),
+      ).choices([...criterionNames, 'spectral']),
     )
     .addOption(
       new Option('--scope <what>', 'what the share is of; measured: each gate loses what it can').choices([

@@ -1,4 +1,5 @@
 import { fail } from '@gatefold/runtime';
+import { given } from '../compress/given.ts';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
 import { passTraining } from './pass-training.ts';
 import { share } from './prune-options.ts';
@@ -16,20 +17,35 @@ const ofWeights = [
   'every',
 ];
 
+/** Passes over the data are what makes a pass train. */
+function trainingOf(options: Record<string, unknown>): Record<string, unknown> | undefined {
+  if (options.epochs !== undefined) return passTraining(options);
+  refuseIdle(options, ['schedule', 'ramp', 'every', ...Object.keys(passTraining(options))], 'training: add --epochs');
+  return undefined;
+}
+
+function refuseIdle(options: Record<string, unknown>, names: readonly string[], what: string): void {
+  const idle = names.find((name) => options[name] !== undefined);
+  if (idle) fail('OPTION_INVALID', `option "--${idle}" is for ${what}`, { place: `--${idle}` });
+}
+
 /** The command's options as a recipe step: hidden units, or weights. */
 export function stepOf(options: Record<string, unknown>): RecipeStep {
-  if (options.units === undefined && options.lasso === undefined) {
-    const idle = ['multiple'].find((name) => options[name] !== undefined);
-    if (idle) fail('OPTION_INVALID', `option "--${idle}" is for units: add --units`, { place: `--${idle}` });
+  const { units, lasso, multiple, criterion, scope, target } = options;
+  // The command line knows it as --no-compensate, whose absence is true.
+  const compensate = options.compensate === false ? false : undefined;
+  if (units === undefined && lasso === undefined) {
+    refuseIdle({ multiple, 'no-compensate': compensate }, ['multiple', 'no-compensate'], 'units: add --units');
     return pruneStep(options);
   }
-  const idle = ofWeights.find((name) => options[name] !== undefined);
-  if (idle) fail('OPTION_INVALID', `option "--${idle}" is for weights, not for units`, { place: `--${idle}` });
-  const { units, lasso, multiple, criterion, scope, target } = options;
-  const train = options.epochs === undefined ? undefined : passTraining(options);
-  const compensate = options.compensate === false ? false : undefined;
-  const step = { pass: 'prune-units', ...{ units, lasso, multiple, criterion, scope, target, compensate, train } };
-  return checkRecipe({ version: 1, steps: [without(step)] }, 'options').steps[0]!;
+  refuseIdle(options, ofWeights, 'weights, not for units');
+  const train = trainingOf(options);
+  return step({ pass: 'prune-units', units, lasso, multiple, criterion, scope, target, compensate, train });
+}
+
+/** Checked as in a recipe of its own. */
+function step(options: Record<string, unknown>): RecipeStep {
+  return checkRecipe({ version: 1, steps: [given(options)] }, 'options').steps[0]!;
 }
 
 /** The command's options as a step that removes weights. */
@@ -46,25 +62,10 @@ export function pruneStep(options: Record<string, unknown>): Extract<RecipeStep,
     }
     return { target: entry.slice(0, at), sparsity: share('--mixed')(entry.slice(at + 1)) };
   });
-  const train = options.epochs === undefined ? undefined : passTraining(options);
-  if (!train) {
-    const [idle] = ['schedule', 'ramp', 'every', 'batch', 'bptt', 'rate', 'distill'].filter(
-      (name) => options[name] !== undefined,
-    );
-    if (idle) {
-      fail('OPTION_INVALID', `option "--${idle}" is for training: add --epochs`, { place: `--${idle}` });
-    }
-  }
-  const schedule = { shape: options.schedule, end: options.ramp, every: options.every };
-  const step = {
+  const schedule = given({ shape: options.schedule, end: options.ramp, every: options.every });
+  return step({
     pass: 'prune',
-    ...{ sparsity, threshold, pattern, block, criterion, scope, diagonal, smallest, target, mixed, train },
-    schedule: Object.values(schedule).some((value) => value !== undefined) ? without(schedule) : undefined,
-  };
-  const [made] = checkRecipe({ version: 1, steps: [without(step)] }, 'options').steps;
-  return made as Extract<RecipeStep, { pass: 'prune' }>;
-}
-
-function without(options: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+    ...{ sparsity, threshold, pattern, block, criterion, scope, diagonal, smallest, target, mixed },
+    ...{ train: trainingOf(options), schedule: Object.keys(schedule).length > 0 ? schedule : undefined },
+  }) as Extract<RecipeStep, { pass: 'prune' }>;
 }

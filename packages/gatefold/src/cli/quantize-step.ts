@@ -1,4 +1,5 @@
 import { fail } from '@gatefold/runtime';
+import { given } from '../compress/given.ts';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
 import { passTraining } from './pass-training.ts';
 import { bitsOf } from './quantize-options.ts';
@@ -41,8 +42,7 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
     train: trainingOf(options),
     search: search && prefer !== undefined ? { ...search, prefer } : search,
   };
-  const given = Object.fromEntries(Object.entries(step).filter(([, value]) => value !== undefined));
-  const [made] = checkRecipe({ version: 1, steps: [given] }, 'options').steps;
+  const [made] = checkRecipe({ version: 1, steps: [given(step)] }, 'options').steps;
   return made as Extract<RecipeStep, { pass: 'quantize' }>;
 }
 

@@ -1,5 +1,5 @@
 import type { Model } from '@gatefold/runtime';
-import type { CalibrationBatches } from '../compress/index.ts';
+import { type CalibrationBatches, dataNeeded } from '../compress/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Recipe } from '../recipe/index.ts';
 import { holdOut } from '../train/index.ts';
@@ -52,12 +52,20 @@ export function trains(step: Recipe['steps'][number]): boolean {
   return step.pass === 'finetune' || step.train !== undefined;
 }
 
+/** Data that a step looks at. */
 function needsOf(step: Recipe['steps'][number]): { training: boolean; calibration: boolean } {
-  if (step.pass === 'finetune') return { training: true, calibration: false };
-  const { criterion = '', scope = '' } = step.pass === 'quantize' ? {} : step;
-  return {
-    training: trains(step) || scope === 'measured' || ['gradient', 'taylor', 'fisher'].includes(criterion),
-    calibration:
-      ['wanda', 'obs', 'spectral'].includes(criterion) || (step.pass === 'prune-units' && step.compensate === true),
-  };
+  const training = trains(step);
+  if (step.pass === 'prune') {
+    const need = dataNeeded(step.criterion ?? 'magnitude');
+    return {
+      training: training || step.scope === 'measured' || need === 'training',
+      calibration: need === 'calibration',
+    };
+  }
+  if (step.pass === 'prune-units') {
+    const { criterion, compensate } = step;
+    const looks = criterion === 'gradient' || criterion === 'taylor';
+    return { training: training || looks, calibration: criterion === 'spectral' || compensate === true };
+  }
+  return { training, calibration: false };
 }

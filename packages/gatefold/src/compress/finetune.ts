@@ -12,12 +12,12 @@ import { type TrainSettings, trainForPass } from './train-settings.ts';
  */
 export async function finetune(model: Model, settings: TrainSettings, context: PassContext): Promise<PassResult> {
   const start = keepZeros(model);
-  const { model: trained } = await trainForPass(start, settings, context, codesOf(start));
+  const { model: trained } = await trainForPass(start, settings, context, keepingCodes(start));
   return { model: trained, changes: changesBetween(model, trained), warnings: [] };
 }
 
 /** For training a model on: the codes that it has stay, where it has any. */
-export function codesOf(model: Model): Pick<TrainOptions, 'coded'> {
+export function keepingCodes(model: Model): Pick<TrainOptions, 'coded'> {
   return Object.values(model.weights).some(({ encoding }) => encoding.kind !== 'dense') ? { coded: model } : {};
 }
 

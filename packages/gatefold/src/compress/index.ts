@@ -1,8 +1,11 @@
 export { match, matricesOf, type Place } from './address.ts';
 export { finetune } from './finetune.ts';
+export { given } from './given.ts';
 export type { CalibrationBatches, PassChange, PassContext, PassResult, SearchResult, Sensitivity } from './pass.ts';
 export {
   type Criterion,
+  criterionNames,
+  dataNeeded,
   keepZeros,
   type PruneOptions,
   prune,

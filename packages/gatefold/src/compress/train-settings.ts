@@ -2,6 +2,7 @@ import { fail, type Model } from '@gatefold/runtime';
 import { fitToModel } from '../data/index.ts';
 import { evaluate, mainMetric } from '../evaluate/index.ts';
 import { holdOut, type TrainOptions, type TrainResult, train } from '../train/index.ts';
+import { given } from './given.ts';
 import type { PassContext } from './pass.ts';
 
 /** How a pass trains, where it does. */
@@ -12,9 +13,13 @@ export interface TrainSettings {
   readonly bptt?: number;
   readonly optimizer?: 'adam' | 'sgd';
   readonly rate?: number;
+  /** For sgd. */
+  readonly momentum?: number;
   readonly decay?: number;
   readonly clip?: number;
   readonly schedule?: 'constant' | 'step' | 'cosine' | 'oneCycle' | 'plateau';
+  /** Steps over which the rate rises first. */
+  readonly warmup?: number;
   readonly dropout?: number;
   readonly recurrentDropout?: number;
   readonly patience?: number;
@@ -23,6 +28,17 @@ export interface TrainSettings {
   readonly temperature?: number;
   /** Share of the training data that is held out to choose the best epoch; default 0.1. */
   readonly holdOut?: number;
+}
+
+/** The settings as the trainer takes them, with the defaults of all who train: three epochs of Adam, gradients clipped, a cosine. */
+export function trainOptionsOf(settings: TrainSettings): Omit<TrainOptions, 'seed'> {
+  const { epochs = 3, batch, bptt, dropout, recurrentDropout, patience, warmup } = settings;
+  const { optimizer = 'adam', clip = 1, schedule = 'cosine', rate, momentum, decay } = settings;
+  return {
+    ...{ epochs, ...given({ batch, window: bptt, dropout, recurrentDropout, patience }) },
+    optimizer: { name: optimizer, clipNorm: clip, ...given({ rate, momentum, decay }) },
+    schedule: { name: schedule, ...given({ warmup }) },
+  };
 }
 
 /**
@@ -48,30 +64,19 @@ export async function trainForPass(
   const whole = fitToModel(context.training, model);
   const parts = last ? undefined : holdOut(whole, settings.holdOut ?? 0.1, seed);
   const { name, better } = mainMetric(whole.task);
-  const { epochs = 3, optimizer = 'adam', clip = 1, schedule = 'cosine', distill } = settings;
+  const { distill, temperature } = settings;
+  const { signal, workers } = context;
   const result = await train(model, parts?.train ?? whole, {
+    ...trainOptionsOf(settings),
     ...options,
-    ...{ epochs, seed },
-    ...given('batch', settings.batch),
-    ...given('window', settings.bptt),
-    ...given('dropout', settings.dropout),
-    ...given('recurrentDropout', settings.recurrentDropout),
-    ...given('patience', settings.patience),
-    optimizer: { name: optimizer, clipNorm: clip, ...given('rate', settings.rate), ...given('decay', settings.decay) },
-    schedule: { name: schedule },
-    ...(distill ? { teacher: { model: teacher, share: distill, ...given('temperature', settings.temperature) } } : {}),
-    ...(context.signal ? { signal: context.signal } : {}),
-    ...(context.workers ? { workers: context.workers } : {}),
+    ...{ seed, ...given({ signal, workers }) },
+    ...(distill ? { teacher: { model: teacher, share: distill, ...given({ temperature }) } } : {}),
     ...(checkpoints ? { checkpointEvery: 500, onCheckpoint: checkpoints.save } : {}),
     ...(checkpoints?.resume ? { resume: checkpoints.resume } : {}),
     ...(parts
       ? {
           validate: async (candidate: Model) => {
-            const { metrics } = await evaluate(
-              candidate,
-              parts.valid,
-              context.signal ? { signal: context.signal } : {},
-            );
+            const { metrics } = await evaluate(candidate, parts.valid, given({ signal }));
             return better === 'less' ? metrics[name]! : -metrics[name]!;
           },
         }
@@ -83,8 +88,4 @@ export async function trainForPass(
   });
   context.signal?.throwIfAborted();
   return result;
-}
-
-function given<K extends string>(name: K, value: number | undefined): Partial<Record<K, number>> {
-  return (value === undefined ? {} : { [name]: value }) as Partial<Record<K, number>>;
 }

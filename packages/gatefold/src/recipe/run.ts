@@ -1,6 +1,7 @@
 import { fail, type Model } from '@gatefold/runtime';
 import {
   finetune,
+  given,
   type PassContext,
   type PassResult,
   type PruneOptions,
@@ -17,12 +18,6 @@ import type { Recipe, RecipeStep } from './schema.ts';
 /** What one step did. */
 export interface StepOutcome extends PassResult {
   readonly pass: RecipeStep['pass'];
-}
-
-/** Removes the keys that are undefined: options mean the same whether absent or undefined. */
-function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };
 }
 
 async function runStep(model: Model, step: RecipeStep, context: PassContext): Promise<StepOutcome> {

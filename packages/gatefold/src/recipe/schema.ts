@@ -1,7 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { pruneUnitsSchema } from '../compress/index.ts';
+import { criterionNames, pruneUnitsSchema } from '../compress/index.ts';
 
 const setting = {
   bits: z.int().min(1).max(16).optional(),
@@ -24,9 +24,11 @@ const trainSchema = z.strictObject({
   bptt: z.int().min(1).optional(),
   optimizer: z.enum(['adam', 'sgd']).optional(),
   rate: z.number().positive().optional(),
+  momentum: share.optional(),
   decay: z.number().min(0).optional(),
   clip: z.number().min(0).optional(),
   schedule: z.enum(['constant', 'step', 'cosine', 'oneCycle', 'plateau']).optional(),
+  warmup: z.int().min(0).optional(),
   dropout: share.optional(),
   recurrentDropout: share.optional(),
   patience: z.int().min(1).optional(),
@@ -73,7 +75,7 @@ const pruneSchema = z.strictObject({
   threshold: z.number().positive().optional(),
   pattern: pair.optional(),
   block: pair.optional(),
-  criterion: z.enum(['magnitude', 'gradient', 'taylor', 'fisher', 'wanda', 'obs', 'movement', 'random']).optional(),
+  criterion: z.enum(criterionNames).optional(),
   scope: z.enum(['gate', 'matrix', 'global', 'measured']).optional(),
   diagonal: z.boolean().optional(),
   smallest: z.int().min(0).optional(),

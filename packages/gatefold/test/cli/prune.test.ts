@@ -103,6 +103,8 @@ describe('pruning from the command line', () => {
     [['--sparsity', '0.5', '--schedule', 'cubic', '-o', 'o.gatefold'], 'OPTION_INVALID'],
     [['--units', '0.5', '--block', '8x4', '-o', 'o.gatefold'], 'OPTION_INVALID'],
     [['--sparsity', '0.5', '--multiple', '8', '-o', 'o.gatefold'], 'OPTION_INVALID'],
+    [['--sparsity', '0.5', '--no-compensate', '-o', 'o.gatefold'], 'OPTION_INVALID'],
+    [['--units', '0.5', '--batch', '4', '-o', 'o.gatefold'], 'OPTION_INVALID'],
     [['--sparsity', '0.5', '--block', '8', '-o', 'o.gatefold'], 'OPTION_INVALID'],
     [['--sparsity', '0.5', '--target', 'nobody', '-o', 'o.gatefold'], 'TARGET_EMPTY'],
     [['--scan', '-o', 'o.gatefold'], 'OPTION_INVALID'],

@@ -18,11 +18,12 @@ import {
 } from '../../report/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
+import { Interrupt } from '../interrupt.ts';
 import { modelNames } from '../model-names.ts';
 import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-step.ts';
 import { sourcesFor, trains } from '../recipe-sources.ts';
-import { Interrupt, StepCheckpoints } from '../step-checkpoints.ts';
+import { StepCheckpoints } from '../step-checkpoints.ts';
 import { checkTarget, saveModel, writerOf } from './convert.ts';
 
 export interface CompressFlags extends DataFlags {

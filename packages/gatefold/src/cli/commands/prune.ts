@@ -1,5 +1,5 @@
 import { fail } from '@gatefold/runtime';
-import { scanSensitivity } from '../../compress/index.ts';
+import { given, type PruneOptions, scanSensitivity } from '../../compress/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput } from '../../node/files.ts';
 import { type ScanReport, scanHtml, scanText } from '../../report/index.ts';
@@ -51,7 +51,7 @@ async function scan(context: Context, path: string, flags: PruneFlags): Promise<
   const places = await scanSensitivity(
     model,
     shares,
-    Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)),
+    given(options) as PruneOptions,
     {
       training,
       calibration: (await calibrationFor(flags, model)) ?? calibrationFrom(training),

@@ -1,32 +1,31 @@
-import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { fail, type Model, usesOf, validate } from '@gatefold/runtime';
 import { match, placeOf, requireMatch } from '../../compress/address.ts';
-import { codesOf } from '../../compress/finetune.ts';
+import { keepingCodes } from '../../compress/finetune.ts';
+import { given } from '../../compress/given.ts';
 import { keepZeros, type SparseStart, sparseFromStart } from '../../compress/prune/index.ts';
+import { trainOptionsOf } from '../../compress/train-settings.ts';
 import { type Dataset, fitToModel } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
-import { checkOutput, readBytes, writeBytes } from '../../node/files.ts';
 import { loadModel, loadWritten } from '../../node/load.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { showBytes, showMetric } from '../../report/index.ts';
 import {
   holdOut,
   modelFor,
-  readCheckpoint,
   type TrainEvent,
   type TrainOptions,
   type TrainResult,
   train,
   WasmBackend,
-  writeCheckpoint,
 } from '../../train/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
 import { dataFor, dataForNew } from '../data-source.ts';
+import { Interrupt } from '../interrupt.ts';
 import { openLog } from '../log.ts';
 import { openModel } from '../open.ts';
+import { StepCheckpoints } from '../step-checkpoints.ts';
 import type { TrainFlags } from '../train-options.ts';
 import { checkTarget, saveModel } from './convert.ts';
 
@@ -102,33 +101,29 @@ function parted(
 async function run(context: Context, flags: Flags, prepared: Prepared): Promise<void> {
   const { model, valid } = prepared;
   const checkpoint = flags.checkpoint ?? `${flags.output}.checkpoint`;
-  if (flags.resume && !existsSync(checkpoint)) {
-    fail('FILE_READ', 'there is no checkpoint to go on from', { place: checkpoint });
-  }
-  if (!flags.resume) checkOutput(checkpoint, context.force);
+  const checkpoints = await StepCheckpoints.at(checkpoint, flags.resume ?? false, context.force);
+  const { resume, save } = checkpoints.of(0);
   const judged = fitToModel(valid, model);
   const { name, better } = mainMetric(judged.task);
   const judge = async (candidate: Model) => (await evaluate(candidate, judged)).metrics[name]!;
   const before = prepared.source ? await judge(model) : undefined;
   const epochsSeen: Record<string, unknown>[] = [];
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  const interrupt = new Interrupt();
+  interrupt.heed(true);
   const workers = trainWorkers(flags.threads ?? 1);
-  const log = flags.log === undefined ? undefined : await openLog(flags.log, interrupt);
+  const log = flags.log === undefined ? undefined : await openLog(flags.log, () => interrupt.now());
   let result: TrainResult;
   try {
     result = await train(model, prepared.data, {
       ...(await optionsOf(flags, prepared, context.seed)),
-      ...(flags.resume ? { resume: readCheckpoint(await readBytes(checkpoint)) } : {}),
-      ...codesOf(model),
+      ...given({ resume }),
+      ...keepingCodes(model),
       ...prepared.sparse?.training,
       ...(workers ? { workers } : {}),
       backend: new WasmBackend(Math.min(2 ** 31, Math.floor(totalmem() / (flags.threads ?? 1) / 4) * 4)),
-      signal: AbortSignal.any([context.signal, stop.signal]),
+      signal: AbortSignal.any([context.signal, interrupt.signal]),
       validate: async (candidate) => (better === 'less' ? 1 : -1) * (await judge(candidate)),
-      onCheckpoint: (made) => writeBytes(checkpoint, writeCheckpoint(made), true),
+      onCheckpoint: save,
       onEvent: (event) => {
         const line = describe(event, name, better);
         log?.write(line);
@@ -142,8 +137,7 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
     });
     await log?.done(`Nothing is lost: the same command with --resume goes on from ${checkpoint}`);
   } finally {
-    process.off('SIGINT', interrupt);
-    process.off('SIGTERM', interrupt);
+    interrupt.heed(false);
     context.progress.done();
   }
   if (result.interrupted) {
@@ -155,7 +149,7 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
   }
   const trained = validate(prepared.sparse?.finish(result.model) ?? result.model);
   const bytes = await saveModel(context, flags.output, trained, prepared.source ? { source: prepared.source } : {});
-  await rm(checkpoint, { force: true });
+  await checkpoints.remove();
   const { metrics } = await evaluate((await loadWritten(flags.output, trained)).model, judged, {
     signal: context.signal,
   });
@@ -182,32 +176,19 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
 }
 
 async function optionsOf(flags: Flags, { model, epochs }: Prepared, seed: number): Promise<TrainOptions> {
-  const { optimizer = 'adam', rate, momentum, decay, clip = 1, schedule = 'cosine', warmup } = flags;
-  const given = <K extends string>(name: K, value: number | undefined) =>
-    (value === undefined ? {} : { [name]: value }) as Partial<Record<K, number>>;
+  const { averageFrom, loss: kind, smoothing, teacherShare, temperature } = flags;
   return {
-    epochs,
+    ...trainOptionsOf({ ...flags, epochs }),
     seed,
-    ...given('batch', flags.batch),
-    ...given('window', flags.bptt),
-    ...given('dropout', flags.dropout),
-    ...given('recurrentDropout', flags.recurrentDropout),
-    ...given('patience', flags.patience),
-    ...given('averageFrom', flags.averageFrom === undefined ? undefined : flags.averageFrom - 1),
+    ...(averageFrom === undefined ? {} : { averageFrom: averageFrom - 1 }),
     checkpointEvery: 500,
-    optimizer: {
-      ...{ name: optimizer, clipNorm: clip },
-      ...{ ...given('rate', rate), ...given('momentum', momentum), ...given('decay', decay) },
-    },
-    schedule: { name: schedule, ...given('warmup', warmup) },
-    loss: { ...(flags.loss ? { kind: flags.loss } : {}), ...given('smoothing', flags.smoothing) },
+    loss: given({ kind, smoothing }),
     ...(flags.freeze ? { trained: trainedWithout(model, flags.freeze) } : {}),
     ...(flags.teacher
       ? {
           teacher: {
             model: (await loadModel(flags.teacher)).model,
-            ...given('share', flags.teacherShare),
-            ...given('temperature', flags.temperature),
+            ...given({ share: teacherShare, temperature }),
           },
         }
       : {}),

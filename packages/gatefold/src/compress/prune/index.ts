@@ -1,5 +1,5 @@
 import type { Model } from '@gatefold/runtime';
-import { changesBetween, codesOf } from '../finetune.ts';
+import { changesBetween, keepingCodes } from '../finetune.ts';
 import type { PassContext, PassResult } from '../pass.ts';
 import { type TrainSettings, trainForPass } from '../train-settings.ts';
 import { allocate } from './allocate.ts';
@@ -64,13 +64,13 @@ async function trainPruned(
 ): Promise<Model> {
   const { model: pruned, sparsities } = pruneAtOnce(model, chosen, settled, context);
   if (schedule.shape !== 'rigl') {
-    return (await trainForPass(pruned, training, context, { ...codesOf(pruned), teacher: model })).model;
+    return (await trainForPass(pruned, training, context, { ...keepingCodes(pruned), teacher: model })).model;
   }
   if (settled.amount.kind === 'pattern') refuse('schedule', 'another one: rigl moves blocks, not patterns', 'rigl');
   const mover = new Mover(chosen, settled, schedule, sparsities);
   const free = withoutSparsity(pruned, chosen);
   const { model: trained } = await trainForPass(free, training, context, {
-    ...codesOf(free),
+    ...keepingCodes(free),
     ...{ teacher: model, companion: mover, bestFrom: firstEpoch(schedule, training.epochs) },
   });
   return withSparsity(trained, chosen, mover.sparsities);
@@ -91,7 +91,7 @@ async function pruneInTraining(
   const pruner = new Pruner({ chosen, settled, schedule, seed, ...statistics });
   const free = withoutSparsity(model, chosen);
   const { model: trained } = await trainForPass(free, training, context, {
-    ...codesOf(free),
+    ...keepingCodes(free),
     ...{ teacher: model, companion: pruner, bestFrom: firstEpoch(schedule, training.epochs) },
   });
   return withSparsity(trained, chosen, pruner.sparsities);

@@ -1,5 +1,5 @@
 import type { Model } from '@gatefold/runtime';
-import { codesOf } from '../../finetune.ts';
+import { keepingCodes } from '../../finetune.ts';
 import type { PassChange, PassContext, PassResult } from '../../pass.ts';
 import { type TrainSettings, trainForPass } from '../../train-settings.ts';
 import { mapUnits, type UnitMap } from './analyse.ts';
@@ -78,7 +78,10 @@ export async function pruneUnits(
   const changes = changesOf(map, small);
   warnings.push(...roundings(families, gone, settled));
   if (!options.train) return { model: small, changes, warnings };
-  const { model: trained } = await trainForPass(small, options.train, context, { ...codesOf(small), teacher: model });
+  const { model: trained } = await trainForPass(small, options.train, context, {
+    ...keepingCodes(small),
+    teacher: model,
+  });
   return { model: trained, changes, warnings };
 }
 
@@ -91,7 +94,7 @@ async function lassoed(
   context: PassContext,
 ): Promise<Model> {
   const { model: trained } = await trainForPass(model, settings, context, {
-    ...codesOf(model),
+    ...keepingCodes(model),
     companion: groupLasso(model, map, families, lambda),
     last: true,
   });
