@@ -31,7 +31,8 @@ const onProgress = (done, total, what) => {
 const subjects = [{ name: source, model: float }];
 for (const preset of ['int8', 'int4', 'sparse-int8']) {
   const recipe = presetByName(preset);
-  say(`${recipe.description} …`);
+  // What the description asks for is given here.
+  say(`${recipe.description.split(';')[0]} …`);
   const { model } = await runRecipe(float, recipe, { calibration, training, workers: trainWorkers(2), onProgress });
   const file = `${out}/digits-${preset}.gatefold`;
   await writeBytes(file, writeGatefold({ ...model, metadata: { ...model.metadata, labels: test.classes } }), true);

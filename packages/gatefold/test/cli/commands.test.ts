@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSession, readGatefold, writeGatefold } from '@gatefold/runtime';
-import { afterAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
 import { randomSource, randomValues } from '../../../runtime/test/support/random.ts';
-import { exitCodeOf, reportError } from '../../src/cli/context.ts';
-import { buildProgram } from '../../src/cli/program.ts';
 import { readNpz, writeNpz } from '../../src/data/npz.ts';
+import { command as gatefold } from './gatefold.ts';
 
 const digits = fileURLToPath(new URL('../../../../examples/digits/model/digits-lstm128.h5', import.meta.url));
 const root = mkdtempSync(join(tmpdir(), 'gatefold-commands-'));
@@ -26,27 +25,6 @@ beforeEach(() => {
   small = at('small.gatefold');
   writeFileSync(small, writeGatefold(model));
 });
-
-/** The command inside this process, ending as main.ts ends it. */
-async function gatefold(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const written = { stdout: '', stderr: '' };
-  const spies = (['stdout', 'stderr'] as const).map((name) =>
-    vi.spyOn(process[name], 'write').mockImplementation((text) => {
-      written[name] += String(text);
-      return true;
-    }),
-  );
-  let status = 0;
-  try {
-    await buildProgram(new AbortController().signal).parseAsync(['node', 'gatefold', ...args]);
-  } catch (error) {
-    reportError(error, args.includes('--json'));
-    status = exitCodeOf(error);
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-  return { status, ...written };
-}
 
 /** The one JSON document that a command printed. */
 async function json(...args: string[]): Promise<Record<string, never>> {

@@ -2,13 +2,13 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { writeGatefold } from '@gatefold/runtime';
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
-import { Context, exitCodeOf, reportError } from '../../src/cli/context.ts';
-import { buildProgram } from '../../src/cli/program.ts';
+import { Context, exitCodeOf } from '../../src/cli/context.ts';
 import { Progress } from '../../src/cli/progress.ts';
 import { writeNpz } from '../../src/data/npz.ts';
 import { writeFiles } from '../../src/node/index.ts';
+import { command as gatefold } from './gatefold.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gatefold-options-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -21,26 +21,6 @@ writeFileSync(at('d.npz'), writeNpz([['x', { shape: [2, 3, 5], data: new Float32
 const noise = Float32Array.from({ length: 30 }, (_, i) => Math.sin(i * 7));
 writeFileSync(at('noise.npz'), writeNpz([['x', { shape: [2, 3, 5], data: noise }]]));
 writeFileSync(at('wide.npz'), writeNpz([['x', { shape: [2, 3, 6], data: new Float32Array(36) }]]));
-
-async function gatefold(...args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  const written = { stdout: '', stderr: '' };
-  const spies = (['stdout', 'stderr'] as const).map((name) =>
-    vi.spyOn(process[name], 'write').mockImplementation((text) => {
-      written[name] += String(text);
-      return true;
-    }),
-  );
-  let status = 0;
-  try {
-    await buildProgram(new AbortController().signal).parseAsync(['node', 'gatefold', ...args]);
-  } catch (error) {
-    reportError(error, args.includes('--json'));
-    status = exitCodeOf(error);
-  } finally {
-    for (const spy of spies) spy.mockRestore();
-  }
-  return { status, ...written };
-}
 
 describe('numbers', () => {
   const quantize = ['quantize', model, '-o', out];

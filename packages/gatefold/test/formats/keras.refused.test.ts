@@ -5,13 +5,12 @@ import { unzipSync, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { openHdf5 } from '../../src/formats/hdf5/index.ts';
 import { type ReadOptions, readModel } from '../../src/formats/index.ts';
+import type { Loose as Config } from '../support/loose.ts';
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const fixture = (name: string) => new Uint8Array(readFileSync(at(`../../../../fixtures/keras/${name}`)));
 const fixtureText = (name: string) => readFileSync(at(`../../../../fixtures/keras/${name}`), 'utf8');
 
-// biome-ignore lint/suspicious/noExplicitAny: configurations of Keras are edited freely here.
-type Config = any;
 interface Members {
   config: Config;
   metadata: Config;

@@ -1,10 +1,8 @@
 import { createSession, type ErrorCode, GatefoldError, simd128Engine } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import { readModel } from '../../src/formats/index.ts';
+import type { Loose as Json } from '../support/loose.ts';
 import { expectNear } from './compare.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: manifests are edited freely here.
-type Json = any;
 
 const cell = 'rnnlm/multi_rnn_cell/cell_0/basic_lstm_cell';
 /** One cell of one unit over an embedding of two characters in one number. */

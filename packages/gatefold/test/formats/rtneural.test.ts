@@ -1,10 +1,8 @@
 import { createSession, type ErrorCode, simd128Engine } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import { readModel, writerFor } from '../../src/formats/index.ts';
+import type { Loose as Json } from '../support/loose.ts';
 import { expectNear } from './compare.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: files are put together freely here.
-type Json = any;
 
 const bytesOf = (json: Json) => new TextEncoder().encode(JSON.stringify(json));
 const read = async (json: Json) => (await readModel(bytesOf(json))).model;

@@ -3,10 +3,9 @@ import { fileURLToPath } from 'node:url';
 import type { ErrorCode } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import { readModel } from '../../src/formats/index.ts';
+import type { Loose as Json } from '../support/loose.ts';
 
 const folder = fileURLToPath(new URL('../../../../fixtures/tfjs/', import.meta.url));
-// biome-ignore lint/suspicious/noExplicitAny: configurations are edited freely here.
-type Json = any;
 
 /** A fixture with something changed. */
 async function read(
