@@ -5,7 +5,8 @@ import { type Opcode, opcodeNames } from '../../src/lower/opcodes.ts';
 import { functionNames, functionNumber, functionTable } from '../../src/numerics/activation.ts';
 import { enginesHere } from '../support/engines.ts';
 import { randomSource } from '../support/random.ts';
-import { Case, cases } from './cases.ts';
+import { Case } from './case.ts';
+import { cases } from './cases.ts';
 import { encode, firstDifference, firstStray, Image } from './image.ts';
 
 // Every instruction, with random operands over awkward sizes, on every engine that runs here: what the law fixes must

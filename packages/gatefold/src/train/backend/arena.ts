@@ -45,3 +45,24 @@ export class Arena {
     this.used = mark;
   }
 }
+
+/** What every backend has in common: memory that an arena hands out. */
+export abstract class OnArena {
+  protected abstract readonly arena: Arena;
+
+  alloc(rows: number, cols: number): Matrix {
+    return this.arena.alloc(rows, cols);
+  }
+
+  mark(): number {
+    return this.arena.mark();
+  }
+
+  release(mark: number): void {
+    this.arena.release(mark);
+  }
+
+  get peak(): number {
+    return this.arena.peak;
+  }
+}

@@ -1,4 +1,4 @@
-import { Arena } from './arena.ts';
+import { Arena, OnArena } from './arena.ts';
 import type { Backend, CtcTargets, Matrix } from './types.ts';
 
 /** Numbers that CTC works with beside its arguments: see the kernel. */
@@ -9,23 +9,10 @@ export function ctcWorkspace(x: Matrix, { steps, labels }: CtcTargets): number {
 }
 
 /** Takes memory as the others do and computes nothing: how much a step needs is known before there is any. */
-export class CountingBackend implements Backend {
+export class CountingBackend extends OnArena implements Backend {
   readonly name = 'counting';
   readonly limit = Number.POSITIVE_INFINITY;
-  private readonly arena = new Arena(0, Number.POSITIVE_INFINITY, () => {});
-
-  alloc(rows: number, cols: number): Matrix {
-    return this.arena.alloc(rows, cols);
-  }
-  mark(): number {
-    return this.arena.mark();
-  }
-  release(mark: number): void {
-    this.arena.release(mark);
-  }
-  get peak(): number {
-    return this.arena.peak;
-  }
+  protected readonly arena = new Arena(0, Number.POSITIVE_INFINITY, () => {});
   read({ rows, cols }: Matrix): Float32Array {
     return new Float32Array(rows * cols);
   }

@@ -1,7 +1,7 @@
 import type { Activation } from '@gatefold/runtime';
 import { ctc64 } from '../ctc.ts';
 import { derivative64, elementTerm, functions64, sigmoid } from '../functions64.ts';
-import { Arena } from './arena.ts';
+import { Arena, OnArena } from './arena.ts';
 import type {
   AdamStep,
   Backend,
@@ -29,32 +29,16 @@ const binaries: Record<BinaryFunction, (a: number, b: number) => number> = {
 const roundEven = (v: number) => v + 6755399441055744 - 6755399441055744;
 
 /** The backend as it is defined, in float64 and without haste. */
-export class Float64Backend implements Backend {
+export class Float64Backend extends OnArena implements Backend {
   readonly name = 'float64';
   private memory = new Float64Array(1 << 12);
   readonly limit = 1 << 27;
-  private readonly arena = new Arena(0, this.limit, (numbers) => {
+  protected readonly arena = new Arena(0, this.limit, (numbers) => {
     if (numbers <= this.memory.length) return;
     const grown = new Float64Array(Math.max(numbers, 2 * this.memory.length));
     grown.set(this.memory);
     this.memory = grown;
   });
-
-  alloc(rows: number, cols: number): Matrix {
-    return this.arena.alloc(rows, cols);
-  }
-
-  mark(): number {
-    return this.arena.mark();
-  }
-
-  release(mark: number): void {
-    this.arena.release(mark);
-  }
-
-  get peak(): number {
-    return this.arena.peak;
-  }
 
   /** Sets every element to what `of` makes of its row and column. */
   private each(m: Matrix, of: (row: number, col: number, old: number) => number): void {

@@ -1,5 +1,5 @@
 import { type Activation, fail, functionNames, functionTable } from '@gatefold/runtime';
-import { Arena } from './arena.ts';
+import { Arena, OnArena } from './arena.ts';
 import { ctcWorkspace } from './counting.ts';
 import { kernels } from './generated/kernels.ts';
 import type {
@@ -36,17 +36,18 @@ type Kernel = (...values: number[]) => number;
 let compiled: WebAssembly.Module | undefined;
 
 /** float32, by the kernels of packages/gatefold/assembly. */
-export class WasmBackend implements Backend {
+export class WasmBackend extends OnArena implements Backend {
   readonly name = 'wasm';
   readonly limit: number;
   private readonly memory: WebAssembly.Memory;
   private readonly call: Readonly<Record<string, Kernel>>;
-  private readonly arena: Arena;
+  protected readonly arena: Arena;
   private readonly scratch: number;
   private floats: Float32Array;
 
   /** `limit` is in bytes, at most 4 GiB. @throws MEMORY_LIMIT */
   constructor(limit = 2 ** 31) {
+    super();
     this.limit = limit / 4;
     this.memory = new WebAssembly.Memory({ initial: 16 });
     compiled ??= new WebAssembly.Module(Uint8Array.from(atob(kernels), (char) => char.charCodeAt(0)));
@@ -69,22 +70,6 @@ export class WasmBackend implements Backend {
       fail('MEMORY_LIMIT', 'the memory for training cannot be allocated', { found: `${4 * numbers} bytes` });
     }
     this.floats = new Float32Array(this.memory.buffer);
-  }
-
-  alloc(rows: number, cols: number): Matrix {
-    return this.arena.alloc(rows, cols);
-  }
-
-  mark(): number {
-    return this.arena.mark();
-  }
-
-  release(mark: number): void {
-    this.arena.release(mark);
-  }
-
-  get peak(): number {
-    return this.arena.peak;
   }
 
   write(to: Matrix, values: ArrayLike<number>): void {
