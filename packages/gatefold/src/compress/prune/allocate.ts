@@ -2,6 +2,7 @@ import type { Model } from '@gatefold/runtime';
 import { fitToModel, sliceDataset, sliceSteps } from '../../data/index.ts';
 import { evaluate } from '../../evaluate/index.ts';
 import type { PassContext } from '../pass.ts';
+import { type Choice, upgradesFor } from '../sensitivity/choose.ts';
 import type { Settled } from './options.ts';
 import { cutShares } from './scan.ts';
 import { needsData } from './scores.ts';
@@ -11,12 +12,6 @@ import type { Chosen } from './select.ts';
 const tried = [0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98];
 /** Examples, and steps of a text, that they are tried on. */
 const few = { examples: 512, steps: 4096 };
-
-/** A share of a gate's weights, and what the loss is without them. */
-interface Point {
-  readonly removed: number;
-  readonly loss: number;
-}
 
 /**
  * Gives each gate the share that it can lose: measured one gate after the other, without training, on a few training data; then the
@@ -45,67 +40,41 @@ export async function allocate(
     const without = cutShares(model, matrix, settled, context);
     return matrix.shares.flatMap((own, gate) => (own === undefined ? [] : [{ matrix, m, gate, without }]));
   });
-  const hulls: Point[][] = [];
+  // Weights are what a gate costs, the loss is the damage.
+  const lists: Choice[][] = [];
   for (const [i, { matrix, gate, without }] of gates.entries()) {
     const alone = { ...matrix, shares: matrix.shares.map((_, k) => (k === gate ? 1 : undefined)) };
     const size = matrix.gateRows * matrix.columns;
-    const points: Point[] = [{ removed: 0, loss: base }];
+    const choices: Choice[] = [{ cost: size, damage: base }];
     for (const [k, part] of tried.entries()) {
       context.signal?.throwIfAborted();
       context.onProgress?.(i * tried.length + k, gates.length * tried.length, 'how much each gate can lose');
       const pruned = without(alone, part);
-      if (pruned) points.push({ removed: part * size, loss: Math.max(await judge(pruned), base) });
+      if (pruned) choices.push({ cost: (1 - part) * size, damage: Math.max(await judge(pruned), base) });
     }
-    hulls.push(lowerHull(points));
+    lists.push(choices);
   }
-  const sizes = gates.map(({ matrix }) => matrix.gateRows * matrix.columns);
-  const removed = cheapest(hulls, share * sizes.reduce((sum, size) => sum + size, 0));
+  const sizes = lists.map(([whole]) => whole!.cost);
+  const kept = distribute(lists, (1 - share) * sizes.reduce((sum, size) => sum + size, 0));
   const shares = chosen.map((matrix) => [...matrix.shares]);
   gates.forEach(({ m, gate }, i) => {
     // A share of 0 would leave the gate out; a little of it may go.
-    shares[m]![gate] = Math.max(removed[i]! / sizes[i]!, 1e-3);
+    shares[m]![gate] = Math.max(1 - kept[i]! / sizes[i]!, 1e-3);
   });
   return chosen.map((matrix, m) => ({ ...matrix, shares: shares[m]! }));
 }
 
-/** The points that no line between two others passes below. */
-function lowerHull(points: readonly Point[]): Point[] {
-  const out: Point[] = [];
-  for (const point of points) {
-    while (out.length > 1) {
-      const [a, b] = out.slice(-2) as [Point, Point];
-      if ((b.loss - a.loss) * (point.removed - a.removed) < (point.loss - a.loss) * (b.removed - a.removed)) break;
-      out.pop();
-    }
-    out.push(point);
-  }
-  return out;
-}
-
-/** Goes along the hulls, always where the loss rises least per weight, until enough is removed. */
-function cheapest(hulls: readonly (readonly Point[])[], goal: number): number[] {
-  const at = hulls.map(() => 0);
-  const removed = hulls.map(() => 0);
-  let left = goal;
-  while (left > 0) {
-    let best = -1;
-    let least = Number.POSITIVE_INFINITY;
-    hulls.forEach((hull, i) => {
-      const [a, b] = [hull[at[i]!]!, hull[at[i]! + 1]];
-      const slope = b && (b.loss - a.loss) / (b.removed - a.removed);
-      if (slope !== undefined && slope < least) [best, least] = [i, slope];
-    });
-    // Everything that was tried is taken: what is still missing is taken from all alike.
-    if (best < 0) {
-      const kept = hulls.map((hull, i) => hull.at(-1)!.removed / tried.at(-1)! - removed[i]!);
-      const total = kept.reduce((sum, n) => sum + n, 0);
-      return removed.map((n, i) => n + (left * kept[i]!) / total);
-    }
-    const [a, b] = [hulls[best]![at[best]!]!, hulls[best]![at[best]! + 1]!];
-    const step = Math.min(b.removed - a.removed, left);
-    removed[best] = removed[best]! + step;
+/** Weights for every gate, `budget` together: where each lowers the loss most. */
+function distribute(lists: readonly (readonly Choice[])[], budget: number): number[] {
+  const { cheapest, upgrades } = upgradesFor(lists);
+  const kept = lists.map((choices, i) => choices[cheapest[i]!]!.cost);
+  let left = budget - kept.reduce((sum, cost) => sum + cost, 0);
+  // Less than the least that was tried: all alike.
+  if (left < 0) return kept.map((cost) => (cost * budget) / (budget - left));
+  for (const { weight, from, to } of upgrades) {
+    const step = Math.min(lists[weight]![to]!.cost - lists[weight]![from]!.cost, left);
+    kept[weight] = kept[weight]! + step;
     left -= step;
-    at[best] = at[best]! + 1;
   }
-  return removed;
+  return kept;
 }

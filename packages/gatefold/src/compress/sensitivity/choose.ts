@@ -8,22 +8,38 @@ export interface Choice {
 /** Which choice each weight takes, by its place in the weight's list. */
 export type Assignment = readonly number[];
 
+/** One weight's step to its next dearer choice that is worth it. */
+interface Upgrade {
+  readonly weight: number;
+  readonly from: number;
+  readonly to: number;
+  /** Damage that falls for what it costs more. */
+  readonly gain: number;
+}
+
 /**
- * Assignments from the cheapest to the most precise one. Each differs from the one before it in one weight: the one whose
- * damage falls most for what it costs more. Choices that are neither cheaper nor better than a mixture of two others are
- * left out: damages of weights add up, nearly, so that such a choice is never the best one.
+ * The cheapest choice of each weight, and the steps from there to the most precise ones, those that gain most first. Choices that are
+ * neither cheaper nor better than a mixture of two others are left out: damages of weights add up, nearly, so that such a choice
+ * is never the best one.
  */
-export function pathOf(lists: readonly (readonly Choice[])[]): Assignment[] {
+export function upgradesFor(lists: readonly (readonly Choice[])[]): { cheapest: Assignment; upgrades: Upgrade[] } {
   const hulls = lists.map(lowerHull);
   const upgrades = hulls.flatMap((hull, weight) =>
     hull.slice(1).map((to, i) => {
-      const [a, b] = [lists[weight]![hull[i]!]!, lists[weight]![to]!];
-      return { weight, to, gain: (a.damage - b.damage) / (b.cost - a.cost) };
+      const from = hull[i]!;
+      const [a, b] = [lists[weight]![from]!, lists[weight]![to]!];
+      return { weight, from, to, gain: (a.damage - b.damage) / (b.cost - a.cost) };
     }),
   );
   // Within a weight gains fall from one upgrade to the next, so that sorting keeps their order.
   upgrades.sort((a, b) => b.gain - a.gain);
-  const path = [hulls.map((hull) => hull[0]!)];
+  return { cheapest: hulls.map((hull) => hull[0]!), upgrades };
+}
+
+/** Assignments from the cheapest to the most precise one. Each differs from the one before it in one weight. */
+export function pathOf(lists: readonly (readonly Choice[])[]): Assignment[] {
+  const { cheapest, upgrades } = upgradesFor(lists);
+  const path = [cheapest];
   for (const { weight, to } of upgrades) path.push(path.at(-1)!.map((now, i) => (i === weight ? to : now)));
   return path;
 }
