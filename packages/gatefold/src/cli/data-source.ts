@@ -1,5 +1,5 @@
 import { fail, type Model } from '@gatefold/runtime';
-import type { CalibrationBatches } from '../compress/index.ts';
+import type { Calibration } from '../compress/index.ts';
 import { batches, type Dataset, fitToModel, sliceDataset, sliceSteps } from '../data/index.ts';
 import { type KnownModel, type LoadDataOptions, loadData } from '../node/data.ts';
 import type { DataFlags } from './data-options.ts';
@@ -79,12 +79,12 @@ const calibrationExamples = 512;
 const calibrationSteps = 32_768;
 
 /** Calibration batches from --calibrate; a pass asks for them as often as it needs. */
-export async function calibrationFor(flags: DataFlags, model: Model): Promise<(() => CalibrationBatches) | undefined> {
+export async function calibrationFor(flags: DataFlags, model: Model): Promise<Calibration | undefined> {
   const dataset = await dataFor(flags, model, flags.calibrate);
   return dataset && calibrationFrom(dataset);
 }
 
-export function calibrationFrom(dataset: Dataset): () => CalibrationBatches {
+export function calibrationFrom(dataset: Dataset): Calibration {
   const few =
     dataset.count === 1
       ? sliceSteps(
@@ -93,5 +93,5 @@ export function calibrationFrom(dataset: Dataset): () => CalibrationBatches {
           Math.min(calibrationSteps, dataset.inputs[Object.keys(dataset.inputs)[0]!]!.shape[1] ?? 1),
         )
       : sliceDataset(dataset, 0, Math.min(calibrationExamples, dataset.count));
-  return () => batches(few ?? dataset, 64);
+  return (model) => batches(fitToModel(few ?? dataset, model), 64);
 }

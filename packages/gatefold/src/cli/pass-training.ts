@@ -23,7 +23,7 @@ export function addPassTraining(command: Command, label: string): Command {
     );
 }
 
-const passTrainingOptions = ['epochs', 'batch', 'bptt', 'rate', 'distill'] as const;
+export const passTrainingOptions = ['epochs', 'batch', 'bptt', 'rate', 'distill'] as const;
 
 /** Those that were given. */
 export function passTraining(options: Record<string, unknown>): Record<string, unknown> {

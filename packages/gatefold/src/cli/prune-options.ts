@@ -46,6 +46,12 @@ export function addPruneOptions(command: Command): Command {
         undefined,
       ),
     )
+    .option(
+      '--tokens <n>',
+      'tokens the vocabulary keeps: the most frequent of the data (--train)',
+      wholeNumber('--tokens', { from: 1 }),
+    )
+    .option('--unknown <symbol>', 'tokens: the one that stays and stands for those that go')
     .option('--block <rowsxcolumns>', 'what stays or goes together (default 8x4)', pair('--block', 'x', '8x4'))
     .addOption(
       new Option(

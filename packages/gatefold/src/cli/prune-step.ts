@@ -1,7 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import { given } from '../compress/given.ts';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
-import { passTraining } from './pass-training.ts';
+import { passTraining, passTrainingOptions } from './pass-training.ts';
 import { share } from './prune-options.ts';
 
 const ofWeights = [
@@ -17,10 +17,12 @@ const ofWeights = [
   'every',
 ];
 
+const trainingOptions = ['schedule', 'ramp', 'every', ...passTrainingOptions];
+
 /** Passes over the data are what makes a pass train. */
 function trainingOf(options: Record<string, unknown>): Record<string, unknown> | undefined {
   if (options.epochs !== undefined) return passTraining(options);
-  refuseIdle(options, ['schedule', 'ramp', 'every', ...Object.keys(passTraining(options))], 'training: add --epochs');
+  refuseIdle(options, trainingOptions, 'training: add --epochs');
   return undefined;
 }
 
@@ -29,9 +31,16 @@ function refuseIdle(options: Record<string, unknown>, names: readonly string[], 
   if (idle) fail('OPTION_INVALID', `option "--${idle}" is for ${what}`, { place: `--${idle}` });
 }
 
-/** The command's options as a recipe step: hidden units, or weights. */
+const ofUnits = ['units', 'lasso', 'multiple', 'criterion', 'scope', 'target'];
+
+/** The command's options as a recipe step: tokens, hidden units, or weights. */
 export function stepOf(options: Record<string, unknown>): RecipeStep {
-  const { units, lasso, multiple, criterion, scope, target } = options;
+  const { tokens, unknown, units, lasso, multiple, criterion, scope, target } = options;
+  if (tokens !== undefined) {
+    refuseIdle(options, [...ofWeights, ...ofUnits, ...trainingOptions], 'weights and units, not for tokens');
+    return step({ pass: 'prune-tokens', tokens, unknown });
+  }
+  refuseIdle(options, ['unknown'], 'tokens: add --tokens');
   // The command line knows it as --no-compensate, whose absence is true.
   const compensate = options.compensate === false ? false : undefined;
   if (units === undefined && lasso === undefined) {

@@ -1,5 +1,5 @@
 import type { Model } from '@gatefold/runtime';
-import { type CalibrationBatches, dataNeeded } from '../compress/index.ts';
+import { type Calibration, dataNeeded } from '../compress/index.ts';
 import type { Dataset } from '../data/index.ts';
 import type { Recipe } from '../recipe/index.ts';
 import { holdOut } from '../train/index.ts';
@@ -21,7 +21,7 @@ export async function sourcesFor(
   flags: SourceFlags,
   model: Model,
   recipe: Recipe,
-): Promise<{ dataset?: Dataset; training?: Dataset; calibration?: (() => CalibrationBatches) | undefined }> {
+): Promise<{ dataset?: Dataset; training?: Dataset; calibration?: Calibration | undefined }> {
   const needs = recipe.steps.map(needsOf);
   const calibrated = await calibrationFor(flags, model);
   const given = await dataFor(flags, model, flags.data);
@@ -49,11 +49,12 @@ export async function sourcesFor(
 }
 
 export function trains(step: Recipe['steps'][number]): boolean {
-  return step.pass === 'finetune' || step.train !== undefined;
+  return step.pass === 'finetune' || (step.pass !== 'prune-tokens' && step.train !== undefined);
 }
 
 /** Data that a step looks at. */
 function needsOf(step: Recipe['steps'][number]): { training: boolean; calibration: boolean } {
+  if (step.pass === 'prune-tokens') return { training: true, calibration: false };
   const training = trains(step);
   if (step.pass === 'prune') {
     const need = dataNeeded(step.criterion ?? 'magnitude');

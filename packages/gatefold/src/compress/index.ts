@@ -1,7 +1,15 @@
 export { match, matricesOf, type Place } from './address.ts';
 export { finetune } from './finetune.ts';
 export { given } from './given.ts';
-export type { CalibrationBatches, PassChange, PassContext, PassResult, SearchResult, Sensitivity } from './pass.ts';
+export type {
+  Calibration,
+  CalibrationBatches,
+  PassChange,
+  PassContext,
+  PassResult,
+  SearchResult,
+  Sensitivity,
+} from './pass.ts';
 export {
   type Criterion,
   criterionNames,
@@ -13,6 +21,7 @@ export {
   type ScheduleOptions,
   scanSensitivity,
 } from './prune/index.ts';
+export { type PruneTokensOptions, pruneTokens, pruneTokensSchema, removeTokens } from './prune/tokens.ts';
 export {
   chooseUnits,
   type PruneUnitsOptions,

@@ -8,10 +8,12 @@ export type CalibrationBatches = Iterable<{
   readonly batch: number;
 }>;
 
+export type Calibration = (model: Model) => CalibrationBatches;
+
 /** What a pass may need beside the model. Passes are deterministic: same model, options, data and seed, same result. */
 export interface PassContext {
-  /** Fresh batches on every call; absent where no data were given. */
-  readonly calibration?: (() => CalibrationBatches) | undefined;
+  /** Fresh batches on every call, as the model takes them; absent where no data were given. */
+  readonly calibration?: Calibration | undefined;
   /** For passes that train. */
   readonly training?: Dataset | undefined;
   readonly seed?: number;

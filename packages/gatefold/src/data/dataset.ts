@@ -1,4 +1,4 @@
-import { type FrontEndOptions, fail, graphOf, type Model, showValue, sizeOf } from '@gatefold/runtime';
+import { type FrontEndOptions, fail, sizeOf } from '@gatefold/runtime';
 
 /**
  * One label per sequence, one per step, labels in order whose places are not known, the next symbol of a text, numbers, or
@@ -105,56 +105,4 @@ function checkArray(place: string, examples: Examples, count: number): void {
       found: String(data[odd]),
     });
   }
-}
-
-/**
- * Names the arrays after the model's inputs (a single array may have any name) and checks their shapes.
- * @throws DATA_INVALID
- */
-export function fitToModel(dataset: Dataset, model: Model): Dataset {
-  const { graph } = graphOf(model);
-  const ports = graph.inputs.filter((port) => !graph.states.some((state) => state.input === port.name));
-  const given = Object.entries(dataset.inputs);
-  const inputs = Object.fromEntries(
-    ports.map((port) => {
-      const found = dataset.inputs[port.name] ?? (ports.length === 1 && given.length === 1 ? given[0]![1] : undefined);
-      if (!found) {
-        fail('DATA_INVALID', `the data have no array for input "${port.name}"`, {
-          place: dataset.name,
-          expected: ports.map(({ name }) => name).join(', '),
-          found: given.map(([name]) => name).join(', '),
-        });
-      }
-      const dims = port.shape.map((dim) => (typeof dim === 'number' ? dim : -1));
-      const odd = dims[1] === -1 ? -1 : (found.lengths?.findIndex((steps) => steps !== dims[1]) ?? -1);
-      if (odd >= 0) {
-        fail('DATA_INVALID', `the sequences for input "${port.name}" must all have the model's length`, {
-          place: `${dataset.name}: example ${odd + 1}`,
-          expected: `${dims[1]} steps`,
-          found: `${found.lengths![odd]}`,
-          hint: 'cut or pad them as the model was trained',
-        });
-      }
-      const idShape = dims.at(-1) === 1 && found.shape.length === dims.length - 1;
-      const fits =
-        (idShape || found.shape.length === dims.length) && found.shape.every((n, i) => dims[i] === -1 || dims[i] === n);
-      if (!fits) {
-        fail('DATA_INVALID', `the data do not fit input "${port.name}"`, {
-          place: dataset.name,
-          expected: `[${port.shape.map((dim) => (dim === 'batch' ? dataset.count : dim)).join(', ')}]`,
-          found: `[${found.shape.join(', ')}]`,
-          ...(/\.csv(:|$)/.test(dataset.name) && found.shape.length < dims.length
-            ? { hint: '--window ROWS makes sequences of rows' }
-            : {}),
-        });
-      }
-      return [port.name, found];
-    }),
-  );
-  const blank = dataset.task === 'transcribe' ? (dataset.blank ?? model.metadata.blank) : undefined;
-  if (blank === undefined) return { ...dataset, inputs };
-  if (typeof blank !== 'number' || !Number.isInteger(blank) || blank < 0) {
-    fail('DATA_INVALID', 'the blank is no class number', { place: dataset.name, found: showValue(blank) });
-  }
-  return { ...dataset, inputs, blank };
 }

@@ -14,6 +14,8 @@ export interface DataOptions {
   readonly window?: number;
   /** txt: symbols by id, from the model's metadata or a vocabulary file. */
   readonly vocabulary?: readonly string[];
+  /** txt: the symbol that stands for those outside the vocabulary; default none. */
+  readonly unknown?: string;
   /** txt: without a vocabulary, the text's own characters in order. */
   readonly ownVocabulary?: boolean;
   /** txt: characters to read; default all. */

@@ -1,5 +1,6 @@
 import { fail } from '@gatefold/runtime';
 import { checkDataset, type Dataset } from './dataset.ts';
+import { numbering } from './symbols.ts';
 
 /**
  * A text as one sequence of symbols and the symbol that follows each.
@@ -10,9 +11,10 @@ export function fromText(
   text: string,
   {
     vocabulary: given,
+    unknown,
     ownVocabulary = false,
     limit = Number.POSITIVE_INFINITY,
-  }: { vocabulary?: readonly string[]; ownVocabulary?: boolean; limit?: number },
+  }: { vocabulary?: readonly string[]; unknown?: string; ownVocabulary?: boolean; limit?: number },
 ): Dataset {
   const vocabulary = given ?? (ownVocabulary ? [...new Set(text)].sort() : undefined);
   if (!vocabulary) {
@@ -21,17 +23,12 @@ export function fromText(
       hint: 'give --vocabulary FILE, a JSON list of symbols by id',
     });
   }
-  const ids = new Map(vocabulary.map((symbol, id) => [symbol, id]));
+  const idOf = numbering({ vocabulary, ...(unknown === undefined ? {} : { unknown }) });
   const codes = new Float32Array(Math.min(limit, text.length));
   let count = 0;
   for (const symbol of text) {
     if (count === codes.length) break;
-    codes[count] =
-      ids.get(symbol) ??
-      fail('DATA_INVALID', 'a character is not in the vocabulary', {
-        place: `${name}[${count}]`,
-        found: JSON.stringify(symbol),
-      });
+    codes[count] = idOf(symbol, `${name}[${count}]`);
     count++;
   }
   const length = count - 1;

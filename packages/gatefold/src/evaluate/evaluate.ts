@@ -101,21 +101,21 @@ export async function evaluate(model: Model, dataset: Dataset, options: Evaluate
   return evaluation!.evaluation;
 }
 
-/** Evaluates several models in one sweep; each is compared with the first. */
+/** Evaluates several models in one sweep; each is compared with the first, where both judge the same. */
 export async function evaluateAll(
   models: readonly Model[],
   dataset: Dataset,
   options: EvaluateOptions = {},
-): Promise<{ evaluation: Evaluation; versusFirst: Agreement }[]> {
+): Promise<{ evaluation: Evaluation; versusFirst?: Agreement }[]> {
   const sums = models.map(() => new MetricSums());
   const pairs = models.map(() => new PairSums());
   const probabilities = models.map(givesProbabilities);
   // Models may say which class is the blank.
   const fitted = models.map((model) => fitToModel(dataset, model));
   const classes = dataset.task !== 'regress' && dataset.task !== 'custom';
-  const sessions = await sweep(models, dataset, options, (outputs, batch) => {
+  const sessions = await sweep(models, dataset, options, (outputs, batches) => {
     outputs.forEach((output, i) => {
-      addOutputs(sums[i]!, output, fitted[i]!, batch, probabilities[i]!);
+      addOutputs(sums[i]!, output, fitted[i]!, batches[i]!, probabilities[i]!);
       if (output.data.length === outputs[0]!.data.length)
         pairs[i]!.add(outputs[0]!, output, classes && probabilities[0]! && probabilities[i]!);
     });
@@ -124,8 +124,9 @@ export async function evaluateAll(
   for (const [i, session] of sessions.entries()) {
     options.signal?.throwIfAborted();
     const metrics = dataset.targets && dataset.task !== 'custom' ? sums[i]!.result(dataset.task) : {};
+    const versusFirst = pairs[i]!.result(classes);
     // Losses and errors are sums over everything the model says: one value that is no number shows in them.
-    if (Number.isNaN(metrics.loss ?? metrics.mse ?? 0) || Number.isNaN(pairs[i]!.result(classes).maxAbsDifference)) {
+    if (Number.isNaN(metrics.loss ?? metrics.mse ?? 0) || Number.isNaN(versusFirst?.maxAbsDifference)) {
       fail('MODEL_VALUE', 'the model gives outputs that are not finite', { place: models[i]!.name });
     }
     const own = await ownMetrics(dataset, models[i]!.name, session, metrics);
@@ -137,7 +138,7 @@ export async function evaluateAll(
         metrics: { ...metrics, ...own },
         ...(Object.keys(own).length > 0 ? { own: Object.keys(own) } : {}),
       },
-      versusFirst: pairs[i]!.result(classes),
+      ...(versusFirst ? { versusFirst } : {}),
     });
   }
   return results;

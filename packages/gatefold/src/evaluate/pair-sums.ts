@@ -36,7 +36,9 @@ export class PairSums {
     }
   }
 
-  result(classes: boolean): Agreement {
+  /** Undefined where the outputs could not be compared. */
+  result(classes: boolean): Agreement | undefined {
+    if (this.rows === 0) return undefined;
     return {
       agreement: classes ? this.same / this.rows : undefined,
       maxAbsDifference: this.worst,

@@ -21,14 +21,15 @@ export interface EvaluateOptions {
 const rowsPerCall = 8192;
 
 /**
- * Runs all models over the data side by side and hands each batch's first outputs to `see`. Long sequences go through
+ * Runs all models over the data side by side, each with the data as it takes them, and hands each batch's first outputs to
+ * `see`. Long sequences go through
  * streaming models in stretches: the outputs have the same bits, take bounded memory, and progress can be told.
  */
 export async function sweep(
   models: readonly Model[],
   dataset: Dataset,
   { engine, batch, onProgress, signal }: EvaluateOptions,
-  see: (outputs: readonly Tensor[], batch: Batch) => void,
+  see: (outputs: readonly Tensor[], batches: readonly Batch[]) => void,
 ): Promise<Session[]> {
   const sessions = models.map((model) => createSession(model, engine ? { engine } : {}));
   const fitted = models.map((model) => fitToModel(dataset, model));
@@ -42,7 +43,10 @@ export async function sweep(
     for (const [k, { until }] of pieces[0]!.entries()) {
       signal?.throwIfAborted();
       const outputs = sessions.map((session, i) => firstOutput(session, pieces[i]![k]!, streams?.[i]));
-      see(outputs, pieces[0]![k]!);
+      see(
+        outputs,
+        pieces.map((own) => own[k]!),
+      );
       onProgress?.(done + until * nexts[0]!.batch, dataset.count);
       // Progress can be shown and an abort can arrive only between turns of the event loop.
       if (Date.now() - last > 50) {

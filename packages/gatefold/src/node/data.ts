@@ -7,8 +7,10 @@ import {
   datasetFromFile,
   fromSounds,
   reordered,
+  type Symbols,
   sliceDataset,
   sliceSteps,
+  symbolsOf,
   type Task,
 } from '../data/index.ts';
 import { randomFor, shuffled } from '../train/random.ts';
@@ -101,20 +103,22 @@ function mixed(dataset: Dataset): Dataset {
   return reordered(dataset, shuffled(dataset.count, randomFor(1, 5)));
 }
 
-async function vocabularyFor(
-  path: string | undefined,
-  model: KnownModel | undefined,
-): Promise<{ vocabulary?: readonly string[] }> {
-  const known =
-    path === undefined ? model?.metadata.vocabulary : parseList(path, new TextDecoder().decode(await readBytes(path)));
-  if (known === undefined) return {};
-  if (!Array.isArray(known) || !known.every((symbol) => typeof symbol === 'string')) {
-    fail('DATA_INVALID', 'a vocabulary must be a list of symbols', { place: path ?? 'metadata.vocabulary' });
+async function vocabularyFor(path: string | undefined, model: KnownModel | undefined): Promise<Partial<Symbols>> {
+  const symbols = model && symbolsOf(model);
+  if (path === undefined) {
+    if (model?.metadata.vocabulary !== undefined && !symbols) refuse('metadata.vocabulary');
+    return symbols ?? {};
   }
-  return { vocabulary: known };
+  const listed = symbolsOf({ metadata: { ...model?.metadata, vocabulary: parseList(path, await readBytes(path)) } });
+  return listed ?? refuse(path);
 }
 
-function parseList(path: string, text: string): unknown {
+function refuse(place: string): never {
+  return fail('DATA_INVALID', 'a vocabulary must be a list of symbols', { place });
+}
+
+function parseList(path: string, bytes: Uint8Array): unknown {
+  const text = new TextDecoder().decode(bytes);
   try {
     return JSON.parse(text);
   } catch (error) {

@@ -1,6 +1,6 @@
 import { cpus } from 'node:os';
 import { bestEngine, createSession, type Engine, type Model } from '@gatefold/runtime';
-import type { Dataset } from '../data/index.ts';
+import { type Dataset, fitToModel } from '../data/index.ts';
 import {
   compareWeights,
   costsOf,
@@ -42,14 +42,14 @@ export async function measureReport(
   const drift = dataset && options.driftSteps ? driftsOf(models, dataset, options.driftSteps) : [];
   const candidates = subjects.map(({ name, model, file }, i): Candidate => {
     const compared = i === 0 ? undefined : compareWeights(models[0]!, model);
-    const evaluation = results?.[i]?.evaluation;
+    const { evaluation, versusFirst } = results?.[i] ?? {};
     return {
       name,
       ...(file ? { file } : {}),
       costs: costsOf(model, brotliBytes),
       microsecondsPerStep: times[i]!,
       ...(evaluation ? { evaluation } : {}),
-      ...(results && i > 0 ? { versusFirst: results[i]!.versusFirst } : {}),
+      ...(versusFirst && i > 0 ? { versusFirst } : {}),
       ...(compared ?? {}),
       ...(drift[i] ? { drift: drift[i] } : {}),
     };
@@ -90,7 +90,9 @@ function driftsOf(
   const at = (t: number) => input.data.subarray((t % rows) * width, ((t % rows) + 1) * width);
   return models.map((model, i) => {
     const own = others[i - 1];
-    const comparable = own?.streams && own.outputs[0]!.width === first!.outputs[0]!.width;
+    // Models of other vocabularies take other ids, or judge other tokens.
+    const alike = () => fitToModel(dataset, model).inputs[first!.inputs[0]!.name]?.data === input.data;
+    const comparable = own?.streams && own.outputs[0]!.width === first!.outputs[0]!.width && alike();
     return comparable ? driftBetween(models[0]!, model, at, steps) : undefined;
   });
 }

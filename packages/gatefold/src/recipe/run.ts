@@ -7,6 +7,7 @@ import {
   type PruneOptions,
   type PruneUnitsOptions,
   prune,
+  pruneTokens,
   pruneUnits,
   type QuantizeOptions,
   quantize,
@@ -29,6 +30,10 @@ async function runStep(model: Model, step: RecipeStep, context: PassContext): Pr
     const { pass, train, schedule, ...options } = step;
     const settings = given({ ...options, schedule: schedule && given(schedule) }) as PruneOptions;
     return { pass, ...(await prune(model, settings, train && given(train), context)) };
+  }
+  if (step.pass === 'prune-tokens') {
+    const { pass, ...options } = step;
+    return { pass, ...pruneTokens(model, given(options), context) };
   }
   if (step.pass === 'prune-units') {
     const { pass, train, ...options } = step;

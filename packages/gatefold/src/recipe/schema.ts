@@ -1,7 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { criterionNames, pruneUnitsSchema } from '../compress/index.ts';
+import { criterionNames, pruneTokensSchema, pruneUnitsSchema } from '../compress/index.ts';
 
 const setting = {
   bits: z.int().min(1).max(16).optional(),
@@ -99,6 +99,7 @@ export const stepSchema = z.discriminatedUnion('pass', [
   quantizeSchema.extend({ pass: z.literal('quantize') }),
   pruneSchema.extend({ pass: z.literal('prune') }),
   pruneUnitsSchema.extend({ pass: z.literal('prune-units'), train: trainSchema.optional() }),
+  pruneTokensSchema.extend({ pass: z.literal('prune-tokens') }),
   trainSchema.extend({ pass: z.literal('finetune') }),
 ]);
 

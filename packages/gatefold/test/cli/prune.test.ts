@@ -54,6 +54,19 @@ describe('pruning from the command line', () => {
     expect(readFileSync(at('q.gatefold')).length).toBeLessThan(readFileSync(at('p.gatefold')).length);
   });
 
+  it('makes the vocabulary smaller, and reads texts by what is left', async () => {
+    writeFileSync(at('t.txt'), 'abracadabra '.repeat(40));
+    const train = ['--epochs', '1', '--batch', '2', '--bptt', '8', '-o', at('t.gatefold')];
+    await gatefold('train', '--arch', 'embedding:4 lstm:8 dense', '--data', at('t.txt'), ...train);
+    const options = ['--data', at('t.txt'), '--train', at('t.txt'), '--tokens', '4', '--unknown', ' '];
+    const { status, json } = await gatefold('prune', at('t.gatefold'), ...options, '-o', at('v.gatefold'));
+    expect(status).toBe(0);
+    expect((json.b as { metrics: { accuracy: number } }).metrics.accuracy).toBeGreaterThan(0);
+    expect(read('v.gatefold').metadata).toMatchObject({ vocabulary: [' ', 'a', 'b', 'r'], unknown: ' ' });
+    const again = await gatefold('eval', at('v.gatefold'), '--data', at('t.txt'));
+    expect(again.json).toMatchObject({ metrics: (json.b as { metrics: object }).metrics });
+  });
+
   it('removes units, so that the model has fewer', async () => {
     const { status, json } = await prune('--units', '0.5', '--criterion', 'spectral', '-o', at('u.gatefold'));
     expect(status).toBe(0);
@@ -102,6 +115,9 @@ describe('pruning from the command line', () => {
     [['--sparsity', '0.5'], 'OPTION_INVALID'],
     [['--sparsity', '0.5', '--schedule', 'cubic', '-o', 'o.gatefold'], 'OPTION_INVALID'],
     [['--units', '0.5', '--block', '8x4', '-o', 'o.gatefold'], 'OPTION_INVALID'],
+    [['--tokens', '4', '--sparsity', '0.5', '-o', 'o.gatefold'], 'OPTION_INVALID'],
+    [['--unknown', 'x', '--sparsity', '0.5', '-o', 'o.gatefold'], 'OPTION_INVALID'],
+    [['--tokens', '2', '-o', 'o.gatefold'], 'TARGET_EMPTY'],
     [['--sparsity', '0.5', '--multiple', '8', '-o', 'o.gatefold'], 'OPTION_INVALID'],
     [['--sparsity', '0.5', '--no-compensate', '-o', 'o.gatefold'], 'OPTION_INVALID'],
     [['--units', '0.5', '--batch', '4', '-o', 'o.gatefold'], 'OPTION_INVALID'],

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { fail, writeGatefold } from '@gatefold/runtime';
+import { withSymbols } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
 import { type LoadedModel, loadWritten } from '../../node/load.ts';
@@ -80,7 +81,7 @@ export async function compressWith(
   let start = performance.now();
   const interrupt = new Interrupt();
   const made = runRecipe(
-    before.model,
+    withSymbols(before.model, training ?? dataset),
     recipe,
     (index) => {
       interrupt.heed(trains(recipe.steps[index]!));

@@ -18,7 +18,7 @@ export interface Joint {
 }
 
 /** Matrices of a node whose products meet in one sum together, such as W and U of an LSTM; all others on their own. */
-export function jointly(model: Model, chosen: readonly Chosen[], batches: () => CalibrationBatches): Joint[] {
+export function jointly(model: Model, chosen: readonly Chosen[], batches: CalibrationBatches): Joint[] {
   const products = new Map(chosen.map(({ place }) => [place, productOf(model, place)]));
   const groups = new Map<string, Chosen[]>();
   for (const matrix of chosen) {
@@ -44,7 +44,7 @@ export function jointly(model: Model, chosen: readonly Chosen[], batches: () => 
 function collect(
   model: Model,
   joints: readonly (readonly Chosen[])[],
-  batches: () => CalibrationBatches,
+  batches: CalibrationBatches,
 ): (Gram | undefined)[] {
   const wanted = joints.flat().map(({ place }) => operandValue(place));
   const values = wanted.filter((value) => value !== undefined);
@@ -52,7 +52,7 @@ function collect(
   const { session, outputs } = watch(model, values);
   const ports = new Map(outputs.map(({ name, value }) => [value, name]));
   const grams: (Gram | undefined)[] = joints.map(() => undefined);
-  for (const { inputs, batch } of batches()) {
+  for (const { inputs, batch } of batches) {
     const results = session.run(inputs, { batch });
     joints.forEach((parts, i) => {
       const arrays = parts.map(({ place }) => {

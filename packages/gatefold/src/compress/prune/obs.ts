@@ -29,7 +29,7 @@ export function prepareSurgery(
       hint: 'prune before quantizing',
     });
   }
-  const joints = jointly(model, chosen, calibration);
+  const joints = jointly(model, chosen, calibration(model));
   return (matrices, settled) => {
     const weights: Record<string, Weight> = { ...model.weights };
     const byWeight = new Map(matrices.map((matrix) => [matrix.place.weight, matrix]));

@@ -65,7 +65,7 @@ export function statisticsOf(
   const seen = summarizeActivations(
     model,
     names.filter((name) => name !== undefined),
-    context.calibration(),
+    context.calibration(model),
   );
   return chosen.map(({ columns }, i) => {
     const power = names[i] === undefined ? undefined : seen.get(names[i])!.power;

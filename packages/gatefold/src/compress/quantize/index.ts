@@ -98,7 +98,7 @@ function calibrate(
     return new Map();
   }
   const values = [...new Set(places.map(operandValue).filter((value) => value !== undefined))];
-  return values.length === 0 ? new Map() : summarizeActivations(model, values, calibration(), withGram);
+  return values.length === 0 ? new Map() : summarizeActivations(model, values, calibration(model), withGram);
 }
 
 /** Moments of a matrix's operand; a convolution's windows have none of their own here. */

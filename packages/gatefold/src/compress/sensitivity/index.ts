@@ -43,7 +43,7 @@ export function quantizeBySensitivity(
   if (!context.calibration) {
     fail('DATA_INVALID', 'a search needs calibration data', { hint: 'give them with --calibrate' });
   }
-  const probe = new Probe(model, context.calibration());
+  const probe = new Probe(model, context.calibration(model));
   if (search.agreement !== undefined && !probe.decides) {
     fail('OPTION_INVALID', 'the outputs of the model decide nothing that could agree', {
       place: 'search.agreement',

@@ -68,7 +68,7 @@ class Sums {
 const fromTraining = { steps: 16_384, examples: 512 };
 
 function calibrationOf(model: Model, { calibration, training }: PassContext): CalibrationBatches {
-  if (calibration) return calibration();
+  if (calibration) return calibration(model);
   if (!training) {
     fail('DATA_INVALID', 'covariances need data', { hint: 'give them with --calibrate or --data' });
   }
