@@ -2,8 +2,8 @@
 //
 //   node bench/sparse-kernels.mjs [H …] [--only linearI8] [--node current]
 //
-// Times of the sparse kernel relative to the dense one for a matrix of 4H × H whose tiles are kept at random, by the share kept, for one
-// row a call and for 16, interleaved; then the share at which they cost the same.
+// Times of the sparse kernels relative to the dense one for a matrix of 4H × H of which tiles, or single weights, are kept at random, by the
+// share kept, for one row a call and for 16, interleaved; then the share at which they cost the same.
 import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -35,7 +35,20 @@ const { simd128Engine, relaxedEngine, instructionSet, instructionWords, memoryMa
 );
 
 const sizes = positionals.length > 0 ? positionals.map(Number) : [64, 128, 256, 512, 1024];
-const densities = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+const kinds = {
+  tiles: {
+    densities: [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1],
+    ops: { linearF32: 'sparseF32', linearI8: 'sparseI8', linearI4: 'sparseI4' },
+    /** Strips of 8 rows in pairs of about as many tiles of 8 × 4. */
+    index: (H, kept) => lists(H / 2, H / 4, 2, kept),
+  },
+  weights: {
+    densities: [0.01, 0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4],
+    ops: { linearF32: 'csrF32' },
+    /** Rows in fours of about as many weights. */
+    index: (H, kept) => lists(4 * H, H, 4, kept),
+  },
+};
 const most = 16;
 
 function encode(op, operands) {
@@ -68,29 +81,33 @@ function timed(run, at, calls) {
   return (performance.now() - start) * 1000;
 }
 
-function measure(engine, dense, H) {
-  const sparse = dense.replace('linear', 'sparse');
+/** As the kernels want it: lines of a matrix by so many, sorted by what is kept of them; their numbers, counts and places. */
+function lists(lines, places, together, kept) {
+  const sorted = Array.from({ length: lines }, (_, line) => {
+    return { line, own: Array.from({ length: places }, (__, place) => place).filter(kept) };
+  }).sort((a, b) => a.own.length - b.own.length);
+  const out = [];
+  for (let i = 0; i < lines; i += together) {
+    const group = sorted.slice(i, i + together);
+    out.push(
+      ...group.map(({ line }) => line),
+      ...group.map(({ own }) => own.length),
+      ...group.flatMap(({ own }) => own),
+    );
+  }
+  return Uint16Array.from(out);
+}
+
+function measure(engine, dense, kind, H) {
+  const { densities, ops, index } = kinds[kind];
   const rows = 4 * H;
-  const tileBytes = { linearF32: 128, linearI8: 32, linearI4: 16 }[dense];
   const strips = rows / 16;
-  const weightBytes = (strips * 2 * H * tileBytes) / 4;
+  const weightBytes = { linearF32: 4, linearI8: 1, linearI4: 0.5 }[dense] * rows * H;
   const next = randomNumbers(H);
-  const lists = densities.map((density) => {
-    const halves = Array.from({ length: strips * 2 }, (_, strip) => {
-      const tiles = Array.from({ length: H / 4 }, (__, quad) => quad).filter(() => (next() + 1) / 2 < density);
-      return { strip, tiles };
-    }).sort((a, b) => a.tiles.length - b.tiles.length);
-    const list = [];
-    for (let i = 0; i < halves.length; i += 2) {
-      const pair = halves.slice(i, i + 2);
-      list.push(...pair.map(({ strip }) => strip), ...pair.map(({ tiles }) => tiles.length));
-      list.push(...pair.flatMap(({ tiles }) => tiles));
-    }
-    return Uint16Array.from(list);
-  });
+  const indices = densities.map((density) => index(H, () => (next() + 1) / 2 < density));
   const parts = { x: most * H * 4, codes: most * H, meta: most * 16, y: most * rows * 4, weights: weightBytes };
   const constants = { scales: rows * 4, start: rows * 4, tables: rows, code: 4096 };
-  lists.forEach((list, i) => {
+  indices.forEach((list, i) => {
     constants[`index${i}`] = list.byteLength;
   });
   const at = {};
@@ -109,7 +126,7 @@ function measure(engine, dense, H) {
   floats.fill(1e-3, at.scales >> 2, (at.scales >> 2) + rows);
   if (dense === 'linearF32') floats.fill(0.01, at.weights >> 2, (at.weights + weightBytes) >> 2);
   else bytes.fill(3, at.weights, at.weights + weightBytes);
-  lists.forEach((list, i) => {
+  indices.forEach((list, i) => {
     bytes.set(new Uint8Array(list.buffer), at[`index${i}`]);
   });
   const operands = {
@@ -121,7 +138,7 @@ function measure(engine, dense, H) {
   let code = at.code >> 2;
   for (const program of [
     encode(dense, operands),
-    ...lists.map((_, i) => encode(sparse, { ...operands, index: at[`index${i}`] })),
+    ...indices.map((_, i) => encode(ops[dense], { ...operands, index: at[`index${i}`] })),
   ]) {
     words.set(program, code);
     programs.push(code << 2);
@@ -132,13 +149,13 @@ function measure(engine, dense, H) {
     const [base, ...times] = interleaved((pc) => machine.run(pc), programs);
     const ratios = times.map((time) => time / base);
     const cells = ratios.map((ratio) => ratio.toFixed(2).padStart(6)).join('');
-    const line = `${engine.name.padEnd(8)} ${dense.padEnd(10)}H=${String(H).padEnd(5)}${String(batch).padStart(3)} rows`;
-    console.log(`${line}${(base / batch).toFixed(2).padStart(9)} µs ${cells}   even at ${crossing(ratios)}`);
+    const line = `${engine.name.padEnd(8)} ${dense.padEnd(10)}${kind.padEnd(8)}H=${String(H).padEnd(5)}${String(batch).padStart(3)} rows`;
+    console.log(`${line}${(base / batch).toFixed(2).padStart(9)} µs ${cells}   even at ${crossing(ratios, densities)}`);
   }
 }
 
 /** The density from which on the sparse kernel is no longer faster, between the measured ones. */
-function crossing(ratios) {
+function crossing(ratios, densities) {
   const after = ratios.findIndex((ratio) => ratio >= 1);
   if (after < 0) return '> 1';
   if (after === 0) return `< ${densities[0]}`;
@@ -147,14 +164,16 @@ function crossing(ratios) {
   return (densities[after - 1] + share * (densities[after] - densities[after - 1])).toFixed(2);
 }
 
-console.log(`Node ${process.versions.node}, ${cpus()[0].model}: time of sparse / dense by the share of tiles kept`);
-console.log(`${''.padEnd(46)}${densities.map((density) => density.toFixed(2).padStart(6)).join('')}`);
-for (const engine of [simd128Engine, relaxedEngine]) {
-  if (engine.unavailable() !== undefined) continue;
-  for (const dense of ['linearF32', 'linearI8', 'linearI4']) {
-    // The relaxed build differs in integer products only.
-    if (dense === 'linearF32' && engine === relaxedEngine) continue;
-    if (options.only && !dense.includes(options.only)) continue;
-    for (const H of sizes) measure(engine, dense, H);
+console.log(`Node ${process.versions.node}, ${cpus()[0].model}: time of sparse / dense by the share kept`);
+for (const [kind, { densities, ops }] of Object.entries(kinds)) {
+  console.log(`${kind.padEnd(54)}${densities.map((density) => density.toFixed(2).padStart(6)).join('')}`);
+  for (const engine of [simd128Engine, relaxedEngine]) {
+    if (engine.unavailable() !== undefined) continue;
+    for (const dense of Object.keys(ops)) {
+      // The relaxed build differs in integer products only.
+      if (dense === 'linearF32' && engine === relaxedEngine) continue;
+      if (options.only && !`${kind} ${dense}`.includes(options.only)) continue;
+      for (const H of sizes) measure(engine, dense, kind, H);
+    }
   }
 }

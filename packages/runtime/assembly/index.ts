@@ -1,4 +1,5 @@
 import { lstm, gru } from './cells';
+import { csrF32 } from './csr';
 import { binary, copy, fill, mask, prelu, select, unary } from './elementwise';
 import { embed } from './embed';
 import * as Op from './generated/opcodes';
@@ -60,6 +61,9 @@ function execute(pc: usize, end: usize): void {
         break;
       case Op.SparseI4.opcode:
         sparseI4(pc);
+        break;
+      case Op.CsrF32.opcode:
+        csrF32(pc);
         break;
       case Op.Embed.opcode:
         embed(pc);

@@ -3,6 +3,7 @@ import { fail } from '../errors/index.ts';
 import { roundUp, sizeOf } from '../tensor/index.ts';
 import type { Builder, Coded, Vector } from './builder.ts';
 import { type Codes, codesOf } from './codes.ts';
+import { type Entries, entryIndex, findEntries, packEntries } from './csr.ts';
 import { diagonalLength, emitDiagonal, withoutDiagonal } from './diagonal.ts';
 import { packColumns, packNibbles, packQuads } from './pack.ts';
 import type { Product } from './product.ts';
@@ -88,11 +89,17 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
     for (let row = 0; row < rows; row++) out[row] = of(segment.from + row);
     return out;
   };
-  const tiles = tilesThatPay(kernel.op, rows, columns, values);
-  const index = tiles && constant('index', () => tileIndex(tiles));
+  const { tiles, entries } = zerosThatPay(kernel.op, rows, columns, values);
+  const index =
+    (tiles && constant('index', () => tileIndex(tiles))) ?? (entries && constant('index', () => entryIndex(entries)));
   if (kernel.op === 'linearF32' && tiles) {
     const weights = constant('tiles', () => packFloatTiles(tiles, rows, columns, values.real));
     builder.emit('sparseF32', { ...common, src: { ref: src.ref }, weights, index });
+    return;
+  }
+  if (kernel.op === 'linearF32' && entries) {
+    const weights = constant('entries', () => packEntries(entries, values.real));
+    builder.emit('csrF32', { ...common, src: { ref: src.ref }, weights, index });
     return;
   }
   if (kernel.op === 'linearF32') {
@@ -162,20 +169,32 @@ function emitSegment(builder: Builder, product: Product, segment: Segment, colum
 }
 
 /**
- * The largest shares of tiles with which sparse products are the faster ones. Measured by bench/sparse-kernels.mjs for H = 64 … 1024, 1
- * and 16 rows a call, on Node 20 and 26: they cost what dense ones cost at 0.62 or more (float32), 0.77 or more (int8) and 0.79 or more
- * (int4) of the tiles, with both builds. So one program serves both; and for float32 it must, because a sparse product differs where
- * x is not finite.
+ * The largest shares of tiles, and of single weights, with which sparse products are the faster ones. Measured by bench/sparse-kernels.mjs for
+ * H = 64 … 1024, 1 and 16 rows a call, on Node 20 and 26: they cost what dense ones cost at 0.62 or more (float32), 0.77 or more (int8) and
+ * 0.79 or more (int4) of the tiles, and at 0.13 or more of the weights (float32), with both builds. So one program serves both; and for
+ * float32 it must, because a sparse product differs where x is not finite. Products of codes are too fast for lists of single weights.
  */
 const sparseUpTo = { linearF32: 0.6, linearI8: 0.75, linearI4: 0.75 } as const;
+const entriesUpTo = 0.13;
 
-/** The tiles to work on where leaving out the others pays. */
-function tilesThatPay(op: Kernel['op'], rows: number, columns: number, values: Codes): Tiles | undefined {
-  if (op === 'linearCodes') return undefined;
-  return findTiles(rows, columns, op === 'linearF32' ? values.real : values.level, sparseUpTo[op]);
+/** What to work on where leaving out the rest pays: tiles or single weights, whichever cost less. */
+function zerosThatPay(
+  op: Kernel['op'],
+  rows: number,
+  columns: number,
+  values: Codes,
+): { readonly tiles?: Tiles; readonly entries?: Entries } {
+  if (op === 'linearCodes') return {};
+  const read = op === 'linearF32' ? values.real : values.level;
+  const tiles = findTiles(rows, columns, read, sparseUpTo[op]);
+  // What they cost, as a share of what the dense product does.
+  const cost = tiles ? (32 * tiles.count) / (rows * columns) / sparseUpTo[op] : 1;
+  const entries = op === 'linearF32' ? findEntries(rows, columns, read, cost * entriesUpTo) : undefined;
+  if (entries) return { entries };
+  return tiles ? { tiles } : {};
 }
 
-/** How many weights of a matrix its products multiply: those of the tiles worked on, or all where all are. */
+/** How many weights of a matrix its products multiply: those worked on, or all. */
 export function executedWeights(whole: Weight, gateRows: number, place: string): number {
   const weight = withoutDiagonal(whole);
   const columns = sizeOf(weight.shape.slice(1));
@@ -183,9 +202,9 @@ export function executedWeights(whole: Weight, gateRows: number, place: string):
   for (const segment of segments(weight, gateRows, 0, weight.shape[0]!, place)) {
     const { rows, encoding } = segment;
     const { op } = chooseKernel(encoding, weight, gateRows, place);
-    const tiles = tilesThatPay(op, rows, columns, codesOf(encoding, segment, columns, weight));
+    const { tiles, entries } = zerosThatPay(op, rows, columns, codesOf(encoding, segment, columns, weight));
     if (tiles) eachWeight(tiles, rows, columns, () => sum++);
-    else sum += rows * columns;
+    else sum += entries ? entries.count : rows * columns;
   }
   return sum;
 }

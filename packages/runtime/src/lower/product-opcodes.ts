@@ -90,4 +90,11 @@ export const productInstructions = {
    * byte j low and the lower block's byte j high.
    */
   sparseI4: [...integerSparse, ['tables', 'addr']],
+  /**
+   * linearF32 over single weights, as a list; what was left out does not exist, as in sparseF32. Rows of W come in fours (4·`strips` of
+   * them), in any order such that none has fewer weights than the one before it in its four. `index`, uint16: per four their rows, how
+   * many weights each has, then the columns, ascending in each row: by turns of all four as long as the first has some, then what the
+   * second has more, the third, the fourth. Weights in the same order, float32.
+   */
+  csrF32: [...floatProduct, ['index', 'addr']],
 } as const;

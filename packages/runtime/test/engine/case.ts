@@ -154,6 +154,24 @@ export function tileList(c: Case, strips: number, k: number): { tiles: number; i
   return { tiles: index.length - 4 * strips, index: c.image.constant(Uint16Array.from(index)) };
 }
 
+/** A list of single weights of rows in fours, as csrF32 takes it. */
+export function entryList(c: Case, strips: number, k: number): { entries: number; index: number } {
+  const rows = Array.from({ length: 16 * strips }, (_, row) => {
+    const density = c.pick([0, 0.1, 0.1, 0.5, 1]);
+    return { row, columns: Array.from({ length: k }, (__, column) => column).filter(() => c.chance(density)) };
+  });
+  const index: number[] = [];
+  while (rows.length > 0) {
+    const four = Array.from({ length: 4 }, () => rows.splice(c.whole(0, rows.length - 1), 1)[0]!);
+    four.sort((a, b) => a.columns.length - b.columns.length);
+    const shared = four[0]!.columns.length;
+    index.push(...four.map(({ row }) => row), ...four.map(({ columns }) => columns.length));
+    for (let i = 0; i < shared; i++) index.push(...four.map(({ columns }) => columns[i]!));
+    index.push(...four.flatMap(({ columns }) => columns.slice(shared)));
+  }
+  return { entries: index.length - 32 * strips, index: c.image.constant(Uint16Array.from(index)) };
+}
+
 export function windows(c: Case): { size: number; dilation: number; stride: number } {
   return { size: c.whole(1, 4), dilation: c.whole(1, 3), stride: c.whole(1, 3) };
 }

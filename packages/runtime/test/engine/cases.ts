@@ -1,7 +1,7 @@
 import type { Opcode } from '../../src/lower/opcodes.ts';
 import { functionNames } from '../../src/numerics/activation.ts';
 import { roundUp } from '../../src/tensor/index.ts';
-import { bytes, type Case, integerProduct, mapped, moved, product, tileList, windows } from './case.ts';
+import { bytes, type Case, entryList, integerProduct, mapped, moved, product, tileList, windows } from './case.ts';
 import type { Operands, Ref } from './image.ts';
 
 /** Random operands for every instruction: one that is missing here does not compile. */
@@ -103,6 +103,12 @@ export const cases: Readonly<Record<Exclude<Opcode, 'end' | 'scan'>, (c: Case) =
     const { tiles, index } = tileList(c, common.strips, k);
     const weights = c.image.constant(bytes(c, 16 * tiles, -128, 127));
     return { ...common, weights, index, tables: c.image.constant(bytes(c, common.strips * 16, -128, 127)) };
+  },
+  csrF32(c) {
+    const common = product(c);
+    const { entries, index } = entryList(c, common.strips, common.k);
+    const weights = c.constant(entries);
+    return { ...common, src: c.source(common.k, { value: () => c.number(c.chance(0.02)) }), weights, index };
   },
   embed(c) {
     const n = c.width();

@@ -111,7 +111,16 @@ describe('functions over all magnitudes', () => {
 
 // The tiles of the products: every count of rows up to two tiles, with weights that fill them.
 describe('rows of a product do not depend on their neighbours', () => {
-  const products = ['linearF32', 'linearCodes', 'linearI8', 'linearI4', 'sparseF32', 'sparseI8', 'sparseI4'] as const;
+  const products = [
+    'linearF32',
+    'linearCodes',
+    'linearI8',
+    'linearI4',
+    'sparseF32',
+    'sparseI8',
+    'sparseI4',
+    'csrF32',
+  ] as const;
   it.each(products)('%s', (op) => {
     for (let rows = 1; rows <= 9; rows++) {
       const random = randomSource(rows);

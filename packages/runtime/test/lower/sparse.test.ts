@@ -54,7 +54,12 @@ describe('a float32 product that leaves zeros out', () => {
       const shape: [number, number] = [whole(1, 70), whole(1, 70)];
       const density = [0, 0.05, 0.3, 0.5][whole(0, 3)]!;
       const silent = random() < 0.5 ? ({ silent: true } as const) : {};
-      const weight = kernel('f32', seed, shape, { block: [8, 4], density, ...silent });
+      const block = [
+        [8, 4],
+        [1, 1],
+        [1, 7],
+      ][seed % 3] as [number, number];
+      const weight = kernel('f32', seed, shape, { block, density, ...silent });
       const bias = randomValues(random, shape[0]);
       const x = randomValues(random, shape[1], 3);
       // Products that underflow, and zeros of either sign.
@@ -62,7 +67,7 @@ describe('a float32 product that leaves zeros out', () => {
       const expected = Array.from(plainly(weight, bias, x));
       for (const engine of enginesHere()) {
         const session = new Session(denseModel(weight, denseWeight([shape[0]], bias)), { engine });
-        if (density === 0) expect(opsOf(session)).toEqual(['sparseF32']);
+        if (density === 0) expect(opsOf(session)).toEqual(['csrF32']);
         // Alone and as one of several rows.
         const batch = 5;
         const many = randomValues(random, batch * shape[1]);
@@ -155,6 +160,14 @@ describe('the sparse product is chosen', () => {
   ])('for few tiles of %s', (coding, op) => {
     expect(opsAt(coding, blocks(0.2))).toContain(op);
     expect(opsAt(coding, { ...blocks(0.2), silent: true })).toContain(op);
+  });
+
+  it('for few single weights of a float product, where tiles would be many', () => {
+    for (const coding of ['f32', 'f16', 'codebook6']) {
+      expect(opsAt(coding, { block: [1, 1], density: 0.05 })).toContain('csrF32');
+      expect(opsAt(coding, { block: [2, 1], density: 0.25 })).toContain('linearF32');
+    }
+    expect(opsAt('f32', { block: [4, 4], density: 0.1 })).toContain('sparseF32');
   });
 
   it('not for many tiles, single weights all over, or where there is none', () => {

@@ -1,4 +1,4 @@
-import type { Model } from '@gatefold/runtime';
+import { executedWeights, type Model, sizeOf } from '@gatefold/runtime';
 import { changesBetween, keepingCodes } from '../finetune.ts';
 import type { PassContext, PassResult } from '../pass.ts';
 import { type TrainSettings, trainForPass } from '../train-settings.ts';
@@ -20,8 +20,8 @@ export { type SparseStart, sparseFromStart } from './sparse-start.ts';
 
 /**
  * Removes weights: at once, or, with `training`, step by step while the rest learns to do without them. What was removed is said in
- * the weights' `sparsity`: it stays removed in later training, takes no room in the file, and costs no time where whole blocks
- * of 8×4 are gone.
+ * the weights' `sparsity`: it stays removed in later training, takes no room in the file, and costs no time where the
+ * kernels leave it out.
  * @throws OPTION_INVALID, TARGET_EMPTY, DATA_INVALID; what training throws
  */
 export async function prune(
@@ -34,7 +34,6 @@ export async function prune(
   const schedule = settleSchedule(options.schedule ?? (settled.amount.kind === 'sparsity' ? {} : { shape: 'once' }));
   if (!training && options.schedule) refuse('schedule', 'a schedule only where the pass trains', 'no training');
   const { chosen: all, left } = chooseMatrices(model, settled);
-  const warnings = warningsFor(settled, left);
   const grows = training && schedule.shape !== 'once' && schedule.shape !== 'rigl';
   if (grows && settled.amount.kind !== 'sparsity') {
     refuse('schedule', `once with a ${settled.amount.kind}: only shares grow`, String(schedule.shape));
@@ -51,6 +50,10 @@ export async function prune(
     : grows
       ? await pruneInTraining(model, chosen, settled, schedule, training, context)
       : await trainPruned(model, chosen, settled, schedule, training, context);
+  const warnings = [
+    ...(left.length > 0 ? [`left alone: ${left.join(', ')}; --target names what shall be pruned`] : []),
+    ...stillMultiplied(made, chosen),
+  ];
   return { model: made, changes: changesBetween(model, made), warnings };
 }
 
@@ -97,11 +100,17 @@ async function pruneInTraining(
   return withSparsity(trained, chosen, pruner.sparsities);
 }
 
-function warningsFor({ block, amount }: Settled, left: readonly string[]): string[] {
-  const out: string[] = [];
-  if (left.length > 0) out.push(`left alone: ${left.join(', ')}; --target names what shall be pruned`);
-  if (amount.kind === 'pattern' || block[0] % 8 !== 0 || block[1] % 4 !== 0) {
-    out.push('the file shrinks; the kernels skip whole blocks of 8×4, so the step hardly becomes faster: see --block');
-  }
-  return out;
+/** Matrices that became no faster, because what is left lies all over them. */
+function stillMultiplied(model: Model, chosen: readonly Chosen[]): string[] {
+  const slow = chosen.flatMap(({ place: { node, role, weight: name, gates } }) => {
+    const weight = model.weights[name]!;
+    const address = `${node.name}/${role}`;
+    return executedWeights(weight, weight.shape[0]! / (gates?.length ?? 1), address) < sizeOf(weight.shape)
+      ? []
+      : [address];
+  });
+  if (slow.length === 0) return [];
+  return [
+    `${slow.join(', ')}: the file shrinks, but the kernels multiply every weight: they leave out blocks of 8×4 (--block), and single weights of float32 matrices that keep less than 13 %`,
+  ];
 }

@@ -1,6 +1,7 @@
 import { fail } from '../../errors/index.ts';
 import type { Opcode } from '../../lower/index.ts';
 import type { Engine, Machine } from '../types.ts';
+import * as csr from './csr.ts';
 import * as elementwise from './elementwise.ts';
 import { Frame } from './frame.ts';
 import * as linear from './linear.ts';
@@ -15,6 +16,7 @@ const meaning: Readonly<Record<Exclude<Opcode, 'end' | 'scan'>, (frame: Frame) =
   linearI4: linear.linearI4,
   embed: linear.embed,
   ...sparse,
+  ...csr,
   ...elementwise,
   ...sequence,
 };
