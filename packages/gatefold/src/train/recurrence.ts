@@ -1,5 +1,5 @@
 import type { Activation, Cell, CellOptions, StepOps } from '@gatefold/runtime';
-import { type Matrix, rowsOf } from './backend/types.ts';
+import { type Matrix, type Packed, rowsOf } from './backend/types.ts';
 import { add, apply, coded, columns, linear, multiply, scaleColumns, scaleRows } from './functions.ts';
 import type { Tape, Var } from './tape.ts';
 
@@ -190,13 +190,27 @@ function stack(tape: Tape, parts: readonly Var[], batch: number): Var {
   });
 }
 
-/** h as it enters the recurrent product: dropped out and coded where that is asked for. */
-function entering({ backend }: Tape, { recurrentDropout }: Recurrence, h: Matrix, { operand }: Var): Matrix {
-  if (!recurrentDropout && !operand) return h;
-  const out = backend.alloc(h.rows, h.cols);
-  if (recurrentDropout) backend.binary('multiply', h, recurrentDropout, out, false);
-  if (operand) backend.codeRows(recurrentDropout ? out : h, operand, out);
-  return out;
+/**
+ * Makes of h what enters the recurrent product at step t: dropped out and coded where that is asked for. Its room is taken
+ * at once, for all steps.
+ */
+function entering({ backend }: Tape, layer: Recurrence, { operand }: Var): (h: Matrix, t: number) => Matrix {
+  const { recurrentDropout, options, steps, batch } = layer;
+  if (!recurrentDropout && !operand) return (h) => h;
+  const all = backend.alloc(steps * batch, options.units);
+  return (h, t) => {
+    const out = rowsOf(all, t * batch, batch);
+    if (recurrentDropout) backend.binary('multiply', h, recurrentDropout, out, false);
+    if (operand) backend.codeRows(recurrentDropout ? out : h, operand, out);
+    return out;
+  };
+}
+
+/** Runs `body` with op(U) laid out for a product at every step; what `body` allocates is free afterwards. */
+function withPacked({ backend }: Tape, U: Matrix, transpose: boolean, body: (packed: Packed) => void): void {
+  const mark = backend.mark();
+  body(backend.pack(U, transpose));
+  backend.release(mark);
 }
 
 /**
@@ -215,29 +229,35 @@ function lstm(tape: Tape, pre: Var, layer: Recurrence): RecurrenceResult {
   const at = (m: Matrix, t: number) => rowsOf(m, t * batch, batch);
   const taken = order(layer);
   const inputs: Matrix[] = [];
-  taken.forEach((t, i) => {
-    const before = taken[i - 1];
-    const z = at(pre.value, t);
-    const v = entering(tape, layer, before === undefined ? h0.value : at(y.value, before), U);
-    inputs[i] = v;
-    backend.gemm(v, false, U.value, true, z, true);
-    backend.lstmForward(z, before === undefined ? c0.value : at(c, before), at(c, t), at(y.value, t));
+  const enter = entering(tape, layer, U);
+  withPacked(tape, U.value, true, (packed) => {
+    taken.forEach((t, i) => {
+      const before = taken[i - 1];
+      const z = at(pre.value, t);
+      inputs[i] = enter(before === undefined ? h0.value : at(y.value, before), t);
+      backend.gemmPacked(inputs[i]!, packed, z, true);
+      backend.lstmForward(z, before === undefined ? c0.value : at(c, before), at(c, t), at(y.value, t));
+    });
   });
   const last = taken.at(-1)!;
-  const dc = backend.alloc(batch, units);
   const hN = tape.view(y, (m) => at(m, last));
   const cN = tape.variable(at(c, last), y.tracked);
   tape.record(y, () => {
-    backend.scaled(1, cN.gradient(), dc, false);
-    for (let i = steps - 1; i >= 0; i--) {
-      const t = taken[i]!;
-      const before = taken[i - 1];
-      const dz = at(pre.value, t);
-      const cell = before === undefined ? c0.value : at(c, before);
-      backend.lstmBackward(dz, cell, at(c, t), at(y.gradient(), t), dc);
-      const dh = before === undefined ? (h0.tracked ? h0.gradient() : undefined) : at(y.gradient(), before);
-      if (dh) stateGradient(tape, layer, dz, U.value, dh);
-    }
+    // Holds ∂L/∂c of the step under way.
+    const dc = cN.gradient();
+    const dy = y.gradient();
+    const dh0 = h0.tracked ? h0.gradient() : undefined;
+    withPacked(tape, U.value, false, (packed) => {
+      for (let i = steps - 1; i >= 0; i--) {
+        const t = taken[i]!;
+        const before = taken[i - 1];
+        const dz = at(pre.value, t);
+        const cell = before === undefined ? c0.value : at(c, before);
+        backend.lstmBackward(dz, cell, at(c, t), at(dy, t), dc);
+        const dh = before === undefined ? dh0 : at(dy, before);
+        if (dh) stateGradient(tape, layer, dz, packed, dh);
+      }
+    });
     if (c0.tracked) backend.scaled(1, dc, c0.gradient(), true);
     if (U.tracked) {
       weightGradient(
@@ -251,15 +271,15 @@ function lstm(tape: Tape, pre: Var, layer: Recurrence): RecurrenceResult {
 }
 
 /** dh ← dh + dz·U, through the dropout. */
-function stateGradient(tape: Tape, { recurrentDropout }: Recurrence, dz: Matrix, U: Matrix, dh: Matrix): void {
+function stateGradient(tape: Tape, { recurrentDropout }: Recurrence, dz: Matrix, U: Packed, dh: Matrix): void {
   const { backend } = tape;
   if (!recurrentDropout) {
-    backend.gemm(dz, false, U, false, dh, true);
+    backend.gemmPacked(dz, U, dh, true);
     return;
   }
   const mark = backend.mark();
   const t = backend.alloc(dh.rows, dh.cols);
-  backend.gemm(dz, false, U, false, t, false);
+  backend.gemmPacked(dz, U, t, false);
   backend.binary('multiply', t, recurrentDropout, dh, true);
   backend.release(mark);
 }
@@ -275,22 +295,28 @@ function simple(tape: Tape, pre: Var, layer: Recurrence): RecurrenceResult {
   const at = (m: Matrix, t: number) => rowsOf(m, t * batch, batch);
   const taken = order(layer);
   const inputs: Matrix[] = [];
-  taken.forEach((t, i) => {
-    const before = taken[i - 1];
-    const v = entering(tape, layer, before === undefined ? h0.value : at(y.value, before), U);
-    inputs[i] = v;
-    backend.gemm(v, false, U.value, true, at(pre.value, t), true);
-    backend.unary(activation, at(pre.value, t), at(y.value, t));
+  const enter = entering(tape, layer, U);
+  withPacked(tape, U.value, true, (packed) => {
+    taken.forEach((t, i) => {
+      const before = taken[i - 1];
+      inputs[i] = enter(before === undefined ? h0.value : at(y.value, before), t);
+      backend.gemmPacked(inputs[i]!, packed, at(pre.value, t), true);
+      backend.unary(activation, at(pre.value, t), at(y.value, t));
+    });
   });
   tape.record(y, () => {
     const dz = pre.gradient();
-    for (let i = steps - 1; i >= 0; i--) {
-      const t = taken[i]!;
-      const before = taken[i - 1];
-      backend.unaryGradient(activation, at(pre.value, t), at(y.value, t), at(y.gradient(), t), at(dz, t));
-      const dh = before === undefined ? (h0.tracked ? h0.gradient() : undefined) : at(y.gradient(), before);
-      if (dh) stateGradient(tape, layer, at(dz, t), U.value, dh);
-    }
+    const dy = y.gradient();
+    const dh0 = h0.tracked ? h0.gradient() : undefined;
+    withPacked(tape, U.value, false, (packed) => {
+      for (let i = steps - 1; i >= 0; i--) {
+        const t = taken[i]!;
+        const before = taken[i - 1];
+        backend.unaryGradient(activation, at(pre.value, t), at(y.value, t), at(dy, t), at(dz, t));
+        const dh = before === undefined ? dh0 : at(dy, before);
+        if (dh) stateGradient(tape, layer, at(dz, t), packed, dh);
+      }
+    });
     if (U.tracked) {
       weightGradient(
         tape,
@@ -315,28 +341,34 @@ function gru(tape: Tape, pre: Var, layer: Recurrence): RecurrenceResult {
   const at = (m: Matrix, t: number) => rowsOf(m, t * batch, batch);
   const taken = order(layer);
   const inputs: Matrix[] = [];
-  taken.forEach((t, i) => {
-    const before = taken[i - 1];
-    const h = before === undefined ? h0.value : at(y.value, before);
-    const v = entering(tape, layer, h, U);
-    inputs[i] = v;
-    if (bR) backend.scaled(1, { ...bR.value, rows: batch, stride: 0 }, at(u, t), false);
-    backend.gemm(v, false, U.value, true, at(u, t), bR !== undefined);
-    backend.gruForward(at(pre.value, t), at(u, t), h, at(y.value, t));
+  const enter = entering(tape, layer, U);
+  withPacked(tape, U.value, true, (packed) => {
+    taken.forEach((t, i) => {
+      const before = taken[i - 1];
+      const h = before === undefined ? h0.value : at(y.value, before);
+      inputs[i] = enter(h, t);
+      if (bR) backend.scaled(1, { ...bR.value, rows: batch, stride: 0 }, at(u, t), false);
+      backend.gemmPacked(inputs[i]!, packed, at(u, t), bR !== undefined);
+      backend.gruForward(at(pre.value, t), at(u, t), h, at(y.value, t));
+    });
   });
   const last = taken.at(-1)!;
   tape.record(y, () => {
-    const direct = backend.alloc(batch, units);
-    for (let i = steps - 1; i >= 0; i--) {
-      const t = taken[i]!;
-      const before = taken[i - 1];
-      const h = before === undefined ? h0.value : at(y.value, before);
-      backend.gruBackward(at(pre.value, t), at(u, t), h, at(y.gradient(), t), direct);
-      const dh = before === undefined ? (h0.tracked ? h0.gradient() : undefined) : at(y.gradient(), before);
-      if (!dh) continue;
-      backend.scaled(1, direct, dh, true);
-      stateGradient(tape, layer, at(u, t), U.value, dh);
-    }
+    const dy = y.gradient();
+    const dh0 = h0.tracked ? h0.gradient() : undefined;
+    withPacked(tape, U.value, false, (packed) => {
+      const direct = backend.alloc(batch, units);
+      for (let i = steps - 1; i >= 0; i--) {
+        const t = taken[i]!;
+        const before = taken[i - 1];
+        const h = before === undefined ? h0.value : at(y.value, before);
+        backend.gruBackward(at(pre.value, t), at(u, t), h, at(dy, t), direct);
+        const dh = before === undefined ? dh0 : at(dy, before);
+        if (!dh) continue;
+        backend.scaled(1, direct, dh, true);
+        stateGradient(tape, layer, at(u, t), packed, dh);
+      }
+    });
     if (U.tracked) {
       weightGradient(
         tape,

@@ -72,7 +72,7 @@ describe('memory', () => {
       const batch = data.task === 'language' ? 20 : data.count;
       const backend = line.startsWith('rnn') ? new Float64Backend() : new WasmBackend();
       // The scratch of the products is the same for every model.
-      const scratch = (backend.name === 'wasm' ? 4 : 8) * backend.mark();
+      const scratch = (backend.name === 'float64' ? 8 : 4) * backend.mark();
       const settings = { epochs: 1, batch, window: 50, backend, ...options };
       const { memory, peakBytes } = await train(modelFor(line, data), data, settings);
       expect(peakBytes).toBe(memory.bytes);

@@ -11,6 +11,7 @@ import type {
   Matrix,
   NormalizationKind,
   OperandCodes,
+  Packed,
   SgdStep,
   WeightCodes,
 } from './types.ts';
@@ -27,6 +28,9 @@ const binaries: Record<BinaryFunction, (a: number, b: number) => number> = {
 
 /** Half to even. */
 const roundEven = (v: number) => v + 6755399441055744 - 6755399441055744;
+
+/** Here packed matrices stand as all others. */
+const plain = (packed: Packed): Matrix => ({ ...packed, stride: packed.cols });
 
 /** The backend as it is defined, in float64 and without haste. */
 export class Float64Backend extends OnArena implements Backend {
@@ -113,6 +117,16 @@ export class Float64Backend extends OnArena implements Backend {
       }
       return sum;
     });
+  }
+
+  pack(b: Matrix, transpose: boolean): Packed {
+    const packed = this.allocPacked(b, transpose);
+    this.each(plain(packed), (k, j) => (transpose ? this.get(b, j, k) : this.get(b, k, j)));
+    return packed;
+  }
+
+  gemmPacked(a: Matrix, b: Packed, c: Matrix, add: boolean): void {
+    this.gemm(a, false, plain(b), false, c, add);
   }
 
   gather(table: Matrix, ids: Matrix, y: Matrix): void {
