@@ -7,6 +7,10 @@ import { WasmBackend } from '../../src/train/backend/wasm.ts';
 
 const builds: Build[] = bestBuild() === 'relaxed' ? ['simd128', 'relaxed'] : ['simd128'];
 
+it('are made by the relaxed build where it must be there', () => {
+  if (process.env.GATEFOLD_REQUIRE_RELAXED === '1') expect(builds).toContain('relaxed');
+});
+
 // m, n, k: whole tiles and every rest of them, more than one block of columns and of depth.
 const shapes: [number, number, number][] = [
   ...[1, 2, 3, 4, 5].flatMap((m) => [1, 4, 7, 8, 11, 12, 13, 24].map((n): [number, number, number] => [m, n, 9])),
