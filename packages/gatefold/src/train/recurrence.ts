@@ -1,6 +1,6 @@
 import type { Activation, Cell, CellOptions, StepOps } from '@gatefold/runtime';
 import { type Matrix, type Packed, rowsOf } from './backend/types.ts';
-import { add, apply, coded, columns, linear, multiply, scaleColumns, scaleRows } from './functions.ts';
+import { add, affine, apply, coded, columns, linear, multiply, scaleRows } from './functions.ts';
 import type { Tape, Var } from './tape.ts';
 
 /** A recurrent layer over `steps` × `batch` rows, step by step; results in the order of the input. */
@@ -111,7 +111,7 @@ class TapeOps implements StepOps<Var> {
   }
 
   scale(role: string, gate: number, v: Var): Var {
-    return scaleColumns(this.tape, v, this.gates(this.layer.weights(role)!, gate, 1));
+    return affine(this.tape, v, this.gates(this.layer.weights(role)!, gate, 1), undefined);
   }
 
   apply(f: Activation, v: Var): Var {

@@ -53,7 +53,7 @@ const cases: { name: string; line: string; data: Dataset; options?: Partial<Trai
     name: 'convolutions and normalization',
     line: 'conv1d:32:3 batchnorm gru:32 layernorm dense',
     data: sequences(64, 30, 16),
-    most: 1.8,
+    most: 1.5,
   },
   { name: 'a simple cell', line: 'rnn:32 dense', data: sequences(64, 30, 16), most: 1.5 },
   {
