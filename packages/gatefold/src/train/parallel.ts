@@ -43,9 +43,9 @@ type Answer = { loss: number } | { states: States } | { error: string; code?: st
 function copyOut(backend: Backend, { trained }: Parameters, what: 'value' | 'gradient', to: Float32Array): void {
   let at = 0;
   for (const parameter of trained) {
-    const numbers = backend.read(parameter[what]);
-    to.set(numbers, at);
-    at += numbers.length;
+    const { rows, cols } = parameter[what];
+    backend.read(parameter[what], to.subarray(at, at + rows * cols));
+    at += rows * cols;
   }
 }
 

@@ -62,9 +62,10 @@ export class Float64Backend extends OnArena implements Backend {
     this.each(to, (r, c) => values[r * to.cols + c]!);
   }
 
-  read(from: Matrix): Float64Array {
+  read(from: Matrix, to?: Float32Array): Float64Array {
     const out = new Float64Array(from.rows * from.cols);
     for (let i = 0; i < out.length; i++) out[i] = this.get(from, Math.floor(i / from.cols), i % from.cols);
+    to?.set(out);
     return out;
   }
 

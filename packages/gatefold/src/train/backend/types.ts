@@ -85,8 +85,8 @@ export interface Backend {
   readonly peak: number;
 
   write(to: Matrix, values: ArrayLike<number>): void;
-  /** A copy, row-major. */
-  read(from: Matrix): Float32Array | Float64Array;
+  /** A copy, row-major; also put into `to`. */
+  read(from: Matrix, to?: Float32Array): Float32Array | Float64Array;
 
   fill(y: Matrix, value: number): void;
   /** y ← [y +] alpha·x */

@@ -82,13 +82,16 @@ export class WasmBackend extends OnArena implements Backend {
     }
   }
 
-  read(from: Matrix): Float32Array {
-    const out = new Float32Array(from.rows * from.cols);
+  read(from: Matrix, to = new Float32Array(from.rows * from.cols)): Float32Array {
+    if (from.stride === from.cols) {
+      to.set(this.floats.subarray(from.at, from.at + from.rows * from.cols));
+      return to;
+    }
     for (let r = 0; r < from.rows; r++) {
       const at = from.at + r * from.stride;
-      out.set(this.floats.subarray(at, at + from.cols), r * from.cols);
+      to.set(this.floats.subarray(at, at + from.cols), r * from.cols);
     }
-    return out;
+    return to;
   }
 
   fill(y: Matrix, value: number): void {
