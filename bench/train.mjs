@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bestBuild } from '../packages/gatefold/dist/train/index.js';
 import { installedVersion, installPeers, runUnderCurrentNode } from './lib/node.mjs';
-import { cases, flopsOf, titleOf } from './train/cases.mjs';
+import { cases, flopsOf, never, titleOf } from './train/cases.mjs';
 import { bestStep as ours, profile } from './train/gatefold.mjs';
 import { bestStep as tensorflow } from './train/tensorflow.mjs';
 import { startTorch } from './train/torch.mjs';
@@ -33,31 +33,49 @@ const gflops = (shape, ms) => flopsOf(shape) / ms / 1e6;
 async function compare(torch, rounds) {
   for (const shape of cases) {
     const contenders = {
-      'gatefold, 1 thread': () => ours(shape, 1, 40),
-      'gatefold, 2 threads': () => ours(shape, 2, 40),
+      'gatefold, 1 thread': () => ours(shape, 1),
+      'gatefold, 2 threads': () => ours(shape, 2),
       'tfjs-wasm': () => tensorflow(shape, 2),
       ...(torch && {
-        'PyTorch, 1 thread': () => torch.bestStep(shape, 1, 20),
-        'PyTorch, 2 threads': () => torch.bestStep(shape, 2, 20),
+        'PyTorch, 1 thread': () => torch.bestStep(shape, 1),
+        'PyTorch, 2 threads': () => torch.bestStep(shape, 2),
       }),
     };
-    const best = Object.fromEntries(Object.keys(contenders).map((name) => [name, Number.POSITIVE_INFINITY]));
+    const best = Object.fromEntries(Object.keys(contenders).map((name) => [name, never]));
     for (let round = 0; round < rounds; round++) {
-      for (const [name, run] of Object.entries(contenders)) best[name] = Math.min(best[name], await run());
+      for (const [name, run] of Object.entries(contenders)) {
+        const { clock, processor } = await run();
+        best[name] = {
+          clock: Math.min(best[name].clock, clock),
+          processor: Math.min(best[name].processor, processor),
+        };
+      }
     }
-    console.log(`\n${titleOf(shape)} (${load()})`.padEnd(47), `${'× tfjs'.padStart(8)}${torch ? '  × PyTorch' : ''}`);
-    for (const [name, ms] of Object.entries(best)) {
-      const peer = best[name.replace('gatefold', 'PyTorch')];
-      const beside = torch && name.startsWith('gatefold') ? (peer / ms).toFixed(2).padStart(11) : '';
-      const speed = `${ms.toFixed(1).padStart(8)} ms ${gflops(shape, ms).toFixed(1).padStart(6)} GFLOP/s`;
-      console.log(`${name.padEnd(20)}${speed} ${(best['tfjs-wasm'] / ms).toFixed(1).padStart(8)}${beside}`);
-    }
+    console.log(`\n${titleOf(shape)} (${load()})`);
+    console.log(`${''.padEnd(20)}    clock ms  GFLOP/s   × tfjs  × PyTorch  processor ms   × tfjs  × PyTorch`);
+    for (const name of Object.keys(best)) console.log(lineOf(name, best, shape));
   }
+}
+
+/** By the clock, then by the processor's time; PyTorch with as many threads. */
+function lineOf(name, best, shape) {
+  const peer = best[name.replace('gatefold', 'PyTorch')];
+  const ratios = (by) =>
+    ['tfjs-wasm', name.startsWith('gatefold') && peer && name.replace('gatefold', 'PyTorch')].map((other) =>
+      other ? (best[other][by] / best[name][by]).toFixed(2) : '',
+    );
+  const { clock, processor } = best[name];
+  const cells = [
+    ...[clock.toFixed(1), gflops(shape, clock).toFixed(1), ...ratios('clock')],
+    ...[processor.toFixed(1), ...ratios('processor')],
+  ];
+  const widths = [12, 9, 9, 11, 14, 9, 11];
+  return name.padEnd(20) + cells.map((cell, i) => cell.padStart(widths[i])).join('');
 }
 
 async function showProfiles() {
   for (const shape of cases) {
-    const { total, parts } = await profile(shape, 40);
+    const { total, parts } = await profile(shape);
     console.log(`\n${titleOf(shape)}, one thread: ${total.toFixed(1)} ms of processor time (${load()})`);
     for (const [name, ms] of parts) {
       console.log(
@@ -73,7 +91,7 @@ else {
   installPeers(here);
   const torch = await startTorch();
   console.log(`TensorFlow.js ${installedVersion('@tensorflow/tfjs')}, PyTorch ${torch?.version ?? '(not installed)'}`);
-  console.log('ms per step (best)');
+  console.log('the best step of each');
   await compare(torch, Number(options.rounds));
   torch?.close();
 }

@@ -1,6 +1,6 @@
 import { trainWorkers } from '../../packages/gatefold/dist/node/index.js';
 import { modelFor, train, WasmBackend } from '../../packages/gatefold/dist/train/index.js';
-import { classes } from './cases.mjs';
+import { classes, least, never, stopwatch } from './cases.mjs';
 
 /** Batches of an epoch: what an epoch's end costs is no part of a step. */
 const BATCHES = 4;
@@ -31,17 +31,16 @@ export async function run(shape, steps, onStep, options = {}) {
   });
 }
 
-/** Milliseconds per step, the best of a run; V8 takes some ten steps to compile the kernels of a new thread well. */
-export async function bestStep(shape, threads, steps) {
+/** The best step of a run; V8 takes some ten steps to compile the kernels of a new thread well. */
+export async function bestStep(shape, threads) {
   const workers = trainWorkers(threads);
   let last;
-  let best = Number.POSITIVE_INFINITY;
+  let best = never;
   const onStep = (step) => {
-    const now = performance.now();
-    if (step % BATCHES !== 1) best = Math.min(best, now - last);
-    last = now;
+    if (step % BATCHES !== 1) best = least(best, last);
+    last = stopwatch();
   };
-  await run(shape, steps, onStep, workers ? { workers } : {});
+  await run(shape, shape.count, onStep, workers ? { workers } : {});
   return best;
 }
 
@@ -56,14 +55,9 @@ const kinds = {
   ...{ read: 'copies and additions', write: 'copies and additions' },
 };
 
-/** Milliseconds of the processor, of all threads of this process: what others do on the machine does not count. */
-function processorTime() {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-}
-
-/** Where the time of one step in one thread goes, by kind: that of the quickest step, without what measuring takes. */
-export async function profile(shape, steps) {
+/** Where the processor's time of one step in one thread goes, by kind: that of the quickest, without what measuring takes. */
+export async function profile(shape) {
+  const processorTime = () => stopwatch().processor;
   const backend = new WasmBackend();
   const start = processorTime();
   for (let i = 0; i < 1000; i++) processorTime();
@@ -94,7 +88,7 @@ export async function profile(shape, steps) {
     calls = 0;
     last = processorTime();
   };
-  await run(shape, steps, onStep, { backend: watched });
+  await run(shape, shape.count, onStep, { backend: watched });
   const named = [...best.times].sort(([, a], [, b]) => b - a);
   const rest = best.total - named.reduce((sum, [, time]) => sum + time, 0);
   return { total: best.total, engine: backend.name, parts: [...named, ['the rest', rest]] };

@@ -1,7 +1,7 @@
 import { tensorflow } from '../lib/tensorflow.mjs';
-import { classes, gatesOf } from './cases.mjs';
+import { classes, gatesOf, least, never, stopwatch } from './cases.mjs';
 
-/** Milliseconds per step, the best of so many, of the same network in TensorFlow.js' own operations. */
+/** The best step of so many, of the same network in TensorFlow.js' own operations. */
 export async function bestStep({ cell, features, units, batch, steps }, count) {
   const tf = await tensorflow();
   const gates = gatesOf(cell);
@@ -37,12 +37,12 @@ export async function bestStep({ cell, features, units, batch, steps }, count) {
     }
     return tf.losses.softmaxCrossEntropy(y, matMul(h, V));
   };
-  let best = Number.POSITIVE_INFINITY;
+  let best = never;
   for (let i = 0; i < count; i++) {
-    const start = performance.now();
+    const start = stopwatch();
     adam.minimize(loss);
     weights[0].dataSync();
-    best = Math.min(best, performance.now() - start);
+    best = least(best, start);
   }
   for (const tensor of [...x, y, ...weights]) tensor.dispose();
   return best;

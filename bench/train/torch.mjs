@@ -9,7 +9,7 @@ const python = fileURLToPath(new URL('../../interop/.venv-keras3/bin/python', im
 /** PyTorch in a process of its own, which waits between its turns; undefined where it is not installed. */
 export async function startTorch() {
   if (!existsSync(python)) return undefined;
-  const child = spawn(python, [fileURLToPath(new URL('torch.py', import.meta.url))], {
+  const child = spawn(python, [fileURLToPath(new URL('pytorch.py', import.meta.url))], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -21,10 +21,10 @@ export async function startTorch() {
   const { version } = await answer();
   return {
     version,
-    /** Milliseconds per step, the best of so many, timed inside. */
-    async bestStep(shape, threads, count) {
-      child.stdin.write(`${JSON.stringify({ ...shape, classes, threads, count })}\n`);
-      return (await answer()).ms;
+    /** The best step of a run, timed inside. */
+    async bestStep(shape, threads) {
+      child.stdin.write(`${JSON.stringify({ ...shape, classes, threads })}\n`);
+      return answer();
     },
     close: () => child.stdin.end(),
   };

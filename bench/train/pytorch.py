@@ -19,23 +19,24 @@ class Network(nn.Module):
 
 
 def best_step(cell, features, units, batch, steps, classes, threads, count):
-    """Seconds of the best of `count` steps: forward, backward, Adam."""
+    """Milliseconds of the best of `count` steps (forward, backward, Adam), by the clock and of the processor."""
     torch.set_num_threads(threads)
     torch.manual_seed(1)
     network = Network(cell, features, units, classes)
     adam = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
     x = torch.rand(batch, steps, features) * 2 - 1
     y = torch.arange(batch) % classes
-    best = float("inf")
+    best = {"clock": float("inf"), "processor": float("inf")}
+    clocks = {"clock": time.perf_counter, "processor": time.process_time}
     for _ in range(count):
-        start = time.perf_counter()
+        start = {name: now() for name, now in clocks.items()}
         adam.zero_grad()
         nn.functional.cross_entropy(network(x), y).backward()
         adam.step()
-        best = min(best, time.perf_counter() - start)
+        best = {name: min(best[name], 1000 * (now() - start[name])) for name, now in clocks.items()}
     return best
 
 
 print(json.dumps({"version": torch.__version__}), flush=True)
 for line in sys.stdin:
-    print(json.dumps({"ms": 1000 * best_step(**json.loads(line))}), flush=True)
+    print(json.dumps(best_step(**json.loads(line))), flush=True)
