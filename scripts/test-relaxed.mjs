@@ -1,4 +1,4 @@
-// Runs the runtime's tests where relaxed SIMD exists and must be used: under this Node if it is new enough, otherwise
+// Runs the tests of the runtime and of training where relaxed SIMD exists and must be used: under this Node if it is new enough, otherwise
 // under a current Node that is fetched from npm into node_modules/.cache, outside the lock file and the default install.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
@@ -32,8 +32,9 @@ function run(command, args, options = {}) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
+const tested = ['packages/runtime', 'packages/gatefold/test/train'];
 const node = currentNode();
 run(node, ['--version']);
-run(node, [at('node_modules/vitest/vitest.mjs'), 'run', 'packages/runtime', ...process.argv.slice(2)], {
+run(node, [at('node_modules/vitest/vitest.mjs'), 'run', ...tested, ...process.argv.slice(2)], {
   env: { ...process.env, GATEFOLD_REQUIRE_RELAXED: '1' },
 });

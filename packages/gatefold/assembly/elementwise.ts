@@ -183,12 +183,17 @@ export function scaleRows(
 
 /** Σ x², in float64. */
 export function sumSquares(rows: i32, n: i32, x: usize, xRow: usize): f64 {
-  let sum: f64 = 0;
+  let low = f64x2.splat(0);
+  let high = f64x2.splat(0);
   for (; rows > 0; rows--, x += xRow) {
-    for (let i = 0; i < n; i++) {
-      const v = <f64>load<f32>(x + (<usize>i << 2));
-      sum += v * v;
+    for (let i = 0; i < n; i += 4) {
+      const v = loadLanes(x, i, n);
+      const a = f64x2.promote_low_f32x4(v);
+      const b = f64x2.promote_low_f32x4(i8x16.shuffle(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+      low = f64x2.add(low, f64x2.mul(a, a));
+      high = f64x2.add(high, f64x2.mul(b, b));
     }
   }
-  return sum;
+  const both = f64x2.add(low, high);
+  return f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
 }

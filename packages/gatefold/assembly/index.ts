@@ -14,7 +14,7 @@ export {
   unary,
   unaryGradient,
 } from './elementwise';
-export { gemm, scratchFloats } from './gemm';
+export { gemm, gemmPacked, oneRow, oneVector, pack, scratchFloats, twoRows, twoVectors, whole } from './gemm';
 export { crossEntropy, elementLoss, divergence, softmax, softmaxGradient } from './losses';
 export { adam, sgd } from './optimizers';
 export { gather, normalize, normalizeGradient, scatterAdd } from './rows';

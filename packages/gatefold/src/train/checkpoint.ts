@@ -8,6 +8,8 @@ type Arrays = ReadonlyMap<string, Float32Array>;
 export interface Checkpoint {
   /** Of the model's shapes and the settings; another run does not take it. */
   readonly key: string;
+  /** Name of the backend that made it. Another one goes on from it too, but to other bits than without the interruption. */
+  readonly engine: string;
   readonly numbers: {
     readonly epoch: number;
     readonly index: number;
@@ -58,7 +60,7 @@ export function writeCheckpoint(checkpoint: Checkpoint): Uint8Array {
   );
   const { bestValidation, ...numbers } = checkpoint.numbers;
   const text = JSON.stringify({
-    ...{ key: checkpoint.key, batches },
+    ...{ key: checkpoint.key, engine: checkpoint.engine, batches },
     numbers: { ...numbers, bestValidation: Number.isFinite(bestValidation) ? bestValidation : null },
   });
   return writeSafetensors({ metadata: { format: magic, run: text, crc: checksum(text, tensors) }, tensors });
@@ -76,7 +78,7 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
   if (metadata.format !== magic) fail('FILE_FORMAT', 'this is no checkpoint', { expected: magic });
   if (checksum(metadata.run ?? '', tensors) !== metadata.crc) fail('FILE_CORRUPT', 'the checkpoint is damaged');
   // The checksum holds: what follows is what was written.
-  const { key, numbers, batches } = JSON.parse(metadata.run!);
+  const { key, engine = 'first', numbers, batches } = JSON.parse(metadata.run!);
   const read = new Map<string, Map<string, Float32Array>>();
   for (const [name, tensor] of tensors) {
     const at = name.indexOf('/');
@@ -97,7 +99,7 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
   });
   const [best, average, companion] = ['best', 'average', 'companion'].map((group) => read.get(group));
   return {
-    key,
+    ...{ key, engine },
     numbers: { ...numbers, bestValidation: numbers.bestValidation ?? Number.POSITIVE_INFINITY },
     values: read.get('values')!,
     moments: read.get('moments') ?? new Map(),

@@ -100,26 +100,21 @@ export function combine(tape: Tape, kind: Exclude<BinaryFunction, 'atLeast'>, a:
 export const add = (tape: Tape, a: Var, b: Var): Var => combine(tape, 'add', a, b);
 export const multiply = (tape: Tape, a: Var, b: Var): Var => combine(tape, 'multiply', a, b);
 
-/** Every row of x times one row [1, cols]. */
-export function scaleColumns(tape: Tape, x: Var, row: Var): Var {
+/** Every row of x times one row [1, cols], plus another, where they are given. */
+export function affine(tape: Tape, x: Var, scale: Var | undefined, shift: Var | undefined): Var {
+  if (!scale && !shift) return x;
   const { backend } = tape;
-  const y = sameShape(tape, x, row);
-  const factors = spread(row.value, x.value.rows);
-  backend.binary('multiply', x.value, factors, y.value, false);
+  const y = sameShape(tape, x, ...(scale ? [scale] : []), ...(shift ? [shift] : []));
+  const { rows } = x.value;
+  const factors = scale && spread(scale.value, rows);
+  if (factors) backend.binary('multiply', x.value, factors, y.value, false);
+  if (shift) backend.binary('add', factors ? y.value : x.value, spread(shift.value, rows), y.value, false);
   return tape.record(y, () => {
-    if (x.tracked) backend.binary('multiply', y.gradient(), factors, x.gradient(), true);
-    if (row.tracked) backend.sumRows(y.gradient(), x.value, row.gradient());
-  });
-}
-
-/** Every row of x plus one row. */
-export function addRow(tape: Tape, x: Var, row: Var): Var {
-  const { backend } = tape;
-  const y = sameShape(tape, x, row);
-  backend.binary('add', x.value, spread(row.value, x.value.rows), y.value, false);
-  return tape.record(y, () => {
-    if (x.tracked) backend.scaled(1, y.gradient(), x.gradient(), true);
-    if (row.tracked) backend.sumRows(y.gradient(), undefined, row.gradient());
+    const dy = y.gradient();
+    if (x.tracked && factors) backend.binary('multiply', dy, factors, x.gradient(), true);
+    else if (x.tracked) backend.scaled(1, dy, x.gradient(), true);
+    if (scale?.tracked) backend.sumRows(dy, x.value, scale.gradient());
+    if (shift?.tracked) backend.sumRows(dy, undefined, shift.gradient());
   });
 }
 
@@ -162,28 +157,47 @@ export function joinColumns(tape: Tape, parts: readonly Var[]): Var {
   });
 }
 
-/** Blocks of `batch` rows of x, chosen by number; −1 gives zeros. */
-export function pickSteps(tape: Tape, x: Var, batch: number, picks: readonly number[]): Var {
+/** Blocks of `batch` rows of x, chosen by number, a list of them beside the other; −1 gives zeros. */
+export function pickSteps(tape: Tape, x: Var, batch: number, lists: readonly (readonly number[])[]): Var {
   const { backend } = tape;
-  const y = tape.result(picks.length * batch, x.value.cols, x);
+  const { cols } = x.value;
+  const y = tape.result(lists[0]!.length * batch, lists.length * cols, x);
   const block = (m: Matrix, step: number) => rowsOf(m, step * batch, batch);
-  picks.forEach((from, to) => {
-    if (from < 0) backend.fill(block(y.value, to), 0);
-    else backend.scaled(1, block(x.value, from), block(y.value, to), false);
+  const each = (use: (from: number, to: (m: Matrix) => Matrix) => void) => {
+    lists.forEach((picks, k) => {
+      picks.forEach((from, t) => {
+        use(from, (m) => block(colsOf(m, k * cols, cols), t));
+      });
+    });
+  };
+  each((from, to) => {
+    if (from < 0) backend.fill(to(y.value), 0);
+    else backend.scaled(1, block(x.value, from), to(y.value), false);
   });
   return tape.record(y, () => {
-    picks.forEach((from, to) => {
-      if (from >= 0) backend.scaled(1, block(y.gradient(), to), block(x.gradient(), from), true);
+    each((from, to) => {
+      if (from >= 0) backend.scaled(1, to(y.gradient()), block(x.gradient(), from), true);
     });
   });
 }
 
-/** Rows of x, chosen by number; −1 gives zeros. */
-export function pickRows(tape: Tape, x: Var, picks: ArrayLike<number>): Var {
+/** Rows of x, chosen by number, a list of them beside the other; −1 gives zeros. */
+export function pickRows(tape: Tape, x: Var, lists: readonly ArrayLike<number>[]): Var {
   const { backend } = tape;
-  const y = tape.result(picks.length, x.value.cols, x);
-  const ids = backend.alloc(picks.length, 1);
-  backend.write(ids, picks);
-  backend.gather(x.value, ids, y.value);
-  return tape.record(y, () => backend.scatterAdd(y.gradient(), ids, x.gradient()));
+  const { cols } = x.value;
+  const rows = lists[0]!.length;
+  const y = tape.result(rows, lists.length * cols, x);
+  const ids = backend.alloc(lists.length * rows, 1);
+  lists.forEach((picks, k) => {
+    backend.write(rowsOf(ids, k * rows, rows), picks);
+  });
+  const each = (use: (own: Matrix, part: (m: Matrix) => Matrix) => void) => {
+    lists.forEach((_, k) => {
+      use(rowsOf(ids, k * rows, rows), (m) => colsOf(m, k * cols, cols));
+    });
+  };
+  each((own, part) => backend.gather(x.value, own, part(y.value)));
+  return tape.record(y, () => {
+    each((own, part) => backend.scatterAdd(part(y.gradient()), own, x.gradient()));
+  });
 }

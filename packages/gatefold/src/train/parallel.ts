@@ -1,4 +1,5 @@
 import { GatefoldError } from '@gatefold/runtime';
+import type { Build } from './backend/builds.ts';
 import type { Backend } from './backend/types.ts';
 import { WasmBackend } from './backend/wasm.ts';
 import type { TrainBatch } from './batches.ts';
@@ -23,7 +24,15 @@ export interface Workers {
 type States = ReadonlyMap<string, CarriedState>;
 
 type Request =
-  | { kind: 'start'; spec: ReplicaSpec; index: number; values: SharedArrayBuffer; gradients: SharedArrayBuffer }
+  | {
+      kind: 'start';
+      spec: ReplicaSpec;
+      /** Of the kernels; default the best. */
+      build: Build | undefined;
+      index: number;
+      values: SharedArrayBuffer;
+      gradients: SharedArrayBuffer;
+    }
   | { kind: 'step'; batch: TrainBatch; step: number; share: number }
   | { kind: 'states' }
   | { kind: 'restore'; states: States };
@@ -34,9 +43,9 @@ type Answer = { loss: number } | { states: States } | { error: string; code?: st
 function copyOut(backend: Backend, { trained }: Parameters, what: 'value' | 'gradient', to: Float32Array): void {
   let at = 0;
   for (const parameter of trained) {
-    const numbers = backend.read(parameter[what]);
-    to.set(numbers, at);
-    at += numbers.length;
+    const { rows, cols } = parameter[what];
+    backend.read(parameter[what], to.subarray(at, at + rows * cols));
+    at += rows * cols;
   }
 }
 
@@ -51,7 +60,7 @@ export function serveReplica(channel: Channel): void {
   let gradients: Float32Array = new Float32Array();
   const answer = (request: Request): Answer | undefined => {
     if (request.kind === 'start') {
-      replica = new Replica(new WasmBackend(), request.spec, request.index);
+      replica = new Replica(new WasmBackend(undefined, request.build), request.spec, request.index);
       values = new Float32Array(request.values);
       gradients = new Float32Array(request.gradients);
       return undefined;
@@ -99,6 +108,8 @@ export class Team {
     this.own = own;
     const bytes = 4 * sizeOfAll(own.parameters);
     const shared = new SharedArrayBuffer(bytes);
+    const { name } = own.backend;
+    const build = name === 'simd128' || name === 'relaxed' ? name : undefined;
     this.values = new Float32Array(shared);
     this.helpers = Array.from({ length: count }, (_, i) => {
       const channel = spawn();
@@ -110,7 +121,7 @@ export class Team {
         if (waiting) waiting(message as Answer);
         else helper.failed = message as Answer;
       });
-      channel.post({ kind: 'start', spec, index: i + 1, values: shared, gradients } satisfies Request);
+      channel.post({ kind: 'start', spec, build, index: i + 1, values: shared, gradients } satisfies Request);
       return { channel, gradients: new Float32Array(gradients), waiting: undefined, failed: undefined };
     });
   }

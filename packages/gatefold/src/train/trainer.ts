@@ -47,6 +47,7 @@ export interface TrainOptions {
   /** After every so many steps a checkpoint goes to `onCheckpoint`; also at the end of every epoch. */
   readonly checkpointEvery?: number;
   readonly onCheckpoint?: (checkpoint: Checkpoint) => Promise<void> | void;
+  /** Its `engine` tells whether the run goes on with the bits that it would have had. */
   readonly resume?: Checkpoint;
   readonly onEvent?: (event: TrainEvent) => void;
   /** Ends the run after the step under way, with what was reached. */
@@ -281,7 +282,7 @@ class Run {
   private async checkpoint(): Promise<void> {
     if (!this.options.onCheckpoint) return;
     await this.options.onCheckpoint({
-      key: this.key,
+      ...{ key: this.key, engine: this.backend.name },
       numbers: {
         ...{ epoch: this.epoch, index: this.index, lossSum: this.lossSum, plateaus: this.plateaus },
         ...{ sinceBest: this.sinceBest, bestValidation: this.bestValidation, updates: this.optimizer.steps },

@@ -5,7 +5,8 @@ import { readGatefold } from '@gatefold/runtime';
 import { afterAll, describe, expect, it } from 'vitest';
 import { randomSource } from '../../../runtime/test/support/random.ts';
 import { writeNpz } from '../../src/data/npz.ts';
-import { gatefold } from './gatefold.ts';
+import { bestBuild, readCheckpoint, writeCheckpoint } from '../../src/train/index.ts';
+import { command, gatefold } from './gatefold.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'gatefold-train-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -60,6 +61,12 @@ describe('training from the command line', () => {
     process.emit('SIGINT');
     expect(await cut).toMatchObject({ status: 130, json: { interrupted: true } });
     expect(existsSync(at('cut.gatefold'))).toBe(false);
+    const left = readCheckpoint(readFileSync(at('cut.gatefold.checkpoint')));
+    expect(left.engine).toBe(bestBuild());
+    writeFileSync(at('other.checkpoint'), writeCheckpoint({ ...left, engine: 'other' }));
+    const other = ['--checkpoint', at('other.checkpoint'), '--resume', '-o', at('other.gatefold')];
+    const told = await command(...fresh, ...options, ...other);
+    expect(told).toMatchObject({ status: 0, stderr: expect.stringContaining('made by the other kernels') });
     const rest = await gatefold(...fresh, ...options, '-o', at('cut.gatefold'), '--resume');
     expect(rest.status).toBe(0);
     expect(readFileSync(at('cut.gatefold'))).toEqual(readFileSync(at('whole.gatefold')));

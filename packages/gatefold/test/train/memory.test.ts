@@ -53,7 +53,7 @@ const cases: { name: string; line: string; data: Dataset; options?: Partial<Trai
     name: 'convolutions and normalization',
     line: 'conv1d:32:3 batchnorm gru:32 layernorm dense',
     data: sequences(64, 30, 16),
-    most: 1.8,
+    most: 1.5,
   },
   { name: 'a simple cell', line: 'rnn:32 dense', data: sequences(64, 30, 16), most: 1.5 },
   {
@@ -72,7 +72,7 @@ describe('memory', () => {
       const batch = data.task === 'language' ? 20 : data.count;
       const backend = line.startsWith('rnn') ? new Float64Backend() : new WasmBackend();
       // The scratch of the products is the same for every model.
-      const scratch = (backend.name === 'wasm' ? 4 : 8) * backend.mark();
+      const scratch = (backend.name === 'float64' ? 8 : 4) * backend.mark();
       const settings = { epochs: 1, batch, window: 50, backend, ...options };
       const { memory, peakBytes } = await train(modelFor(line, data), data, settings);
       expect(peakBytes).toBe(memory.bytes);

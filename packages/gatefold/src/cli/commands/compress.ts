@@ -77,7 +77,7 @@ export async function compressWith(
   }
   const steps: StepReport[] = [];
   const place = `${flags.output}.checkpoint`;
-  const checkpoints = await StepCheckpoints.at(place, flags.resume ?? false, context.force);
+  const checkpoints = await StepCheckpoints.at(context, place, flags.resume ?? false);
   let start = performance.now();
   const interrupt = new Interrupt();
   const made = runRecipe(

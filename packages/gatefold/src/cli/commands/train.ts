@@ -101,7 +101,7 @@ function parted(
 async function run(context: Context, flags: Flags, prepared: Prepared): Promise<void> {
   const { model, valid } = prepared;
   const checkpoint = flags.checkpoint ?? `${flags.output}.checkpoint`;
-  const checkpoints = await StepCheckpoints.at(checkpoint, flags.resume ?? false, context.force);
+  const checkpoints = await StepCheckpoints.at(context, checkpoint, flags.resume ?? false);
   const { resume, save } = checkpoints.of(0);
   const judged = fitToModel(valid, model);
   const { name, better } = mainMetric(judged.task);

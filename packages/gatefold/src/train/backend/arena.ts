@@ -1,5 +1,8 @@
 import { fail } from '@gatefold/runtime';
-import type { Matrix } from './types.ts';
+import type { Matrix, Packed } from './types.ts';
+
+/** Columns of a panel of packed matrices: see assembly/gemm.ts. */
+const PANEL = 12;
 
 /** Hands out a linear memory from its beginning; what was taken last is freed first. */
 export class Arena {
@@ -52,6 +55,13 @@ export abstract class OnArena {
 
   alloc(rows: number, cols: number): Matrix {
     return this.arena.alloc(rows, cols);
+  }
+
+  /** Room for op(b), in whole panels. */
+  protected allocPacked(b: Matrix, transpose: boolean): Packed {
+    const [rows, cols] = transpose ? [b.cols, b.rows] : [b.rows, b.cols];
+    const { at } = this.arena.alloc(rows, Math.ceil(cols / PANEL) * PANEL);
+    return { at, rows, cols };
   }
 
   mark(): number {

@@ -1,5 +1,5 @@
 import { Arena, OnArena } from './arena.ts';
-import type { Backend, CtcTargets, Matrix } from './types.ts';
+import type { Backend, CtcTargets, Matrix, Packed } from './types.ts';
 
 /** Numbers that CTC works with beside its arguments: see the kernel. */
 export function ctcWorkspace(x: Matrix, { steps, labels }: CtcTargets): number {
@@ -21,6 +21,9 @@ export class CountingBackend extends OnArena implements Backend {
     this.alloc(1, ctcWorkspace(x, targets));
     this.release(mark);
     return 0;
+  }
+  pack(b: Matrix, transpose: boolean): Packed {
+    return this.allocPacked(b, transpose);
   }
   crossEntropy(): number {
     return 0;
@@ -44,6 +47,7 @@ export class CountingBackend extends OnArena implements Backend {
   sumColumns(): void {}
   scaleRows(): void {}
   gemm(): void {}
+  gemmPacked(): void {}
   gather(): void {}
   scatterAdd(): void {}
   normalize(): void {}

@@ -11,6 +11,7 @@ import type {
   Matrix,
   NormalizationKind,
   OperandCodes,
+  Packed,
   SgdStep,
   WeightCodes,
 } from './types.ts';
@@ -27,6 +28,9 @@ const binaries: Record<BinaryFunction, (a: number, b: number) => number> = {
 
 /** Half to even. */
 const roundEven = (v: number) => v + 6755399441055744 - 6755399441055744;
+
+/** Here packed matrices stand as all others. */
+const plain = (packed: Packed): Matrix => ({ ...packed, stride: packed.cols });
 
 /** The backend as it is defined, in float64 and without haste. */
 export class Float64Backend extends OnArena implements Backend {
@@ -58,9 +62,10 @@ export class Float64Backend extends OnArena implements Backend {
     this.each(to, (r, c) => values[r * to.cols + c]!);
   }
 
-  read(from: Matrix): Float64Array {
+  read(from: Matrix, to?: Float32Array): Float64Array {
     const out = new Float64Array(from.rows * from.cols);
     for (let i = 0; i < out.length; i++) out[i] = this.get(from, Math.floor(i / from.cols), i % from.cols);
+    to?.set(out);
     return out;
   }
 
@@ -113,6 +118,16 @@ export class Float64Backend extends OnArena implements Backend {
       }
       return sum;
     });
+  }
+
+  pack(b: Matrix, transpose: boolean): Packed {
+    const packed = this.allocPacked(b, transpose);
+    this.each(plain(packed), (k, j) => (transpose ? this.get(b, j, k) : this.get(b, k, j)));
+    return packed;
+  }
+
+  gemmPacked(a: Matrix, b: Packed, c: Matrix, add: boolean): void {
+    this.gemm(a, false, plain(b), false, c, add);
   }
 
   gather(table: Matrix, ids: Matrix, y: Matrix): void {

@@ -8,6 +8,13 @@ export interface Matrix {
   readonly stride: number;
 }
 
+/** op(B) [rows, cols] of products, laid out by `pack` for multiplying many matrices. */
+export interface Packed {
+  readonly at: number;
+  readonly rows: number;
+  readonly cols: number;
+}
+
 export type BinaryFunction = 'add' | 'subtract' | 'multiply' | 'divide' | 'maximum' | 'minimum' | 'atLeast';
 export type NormalizationKind = 'layer' | 'rms' | 'unit';
 export type ElementLoss = 'squared' | 'absolute' | 'huber' | 'logistic';
@@ -65,7 +72,7 @@ export interface SgdStep {
  * both. Operations ending in a destination with `add` add to what is there.
  */
 export interface Backend {
-  readonly name: 'float64' | 'wasm' | 'counting';
+  readonly name: 'float64' | 'simd128' | 'relaxed' | 'counting';
   /** Most numbers that may be allocated at once. */
   readonly limit: number;
 
@@ -78,8 +85,8 @@ export interface Backend {
   readonly peak: number;
 
   write(to: Matrix, values: ArrayLike<number>): void;
-  /** A copy, row-major. */
-  read(from: Matrix): Float32Array | Float64Array;
+  /** A copy, row-major; also put into `to`. */
+  read(from: Matrix, to?: Float32Array): Float32Array | Float64Array;
 
   fill(y: Matrix, value: number): void;
   /** y ← [y +] alpha·x */
@@ -99,6 +106,10 @@ export interface Backend {
 
   /** c ← [c +] op(a)·op(b); op transposes where asked. */
   gemm(a: Matrix, transposeA: boolean, b: Matrix, transposeB: boolean, c: Matrix, add: boolean): void;
+  /** op(b), laid out once for many products; allocated as by `alloc`. */
+  pack(b: Matrix, transpose: boolean): Packed;
+  /** c ← [c +] a·op(b) */
+  gemmPacked(a: Matrix, b: Packed, c: Matrix, add: boolean): void;
 
   /** y[r] ← table[ids[r]]; ids are whole numbers within the table, or below zero, which gives zeros. */
   gather(table: Matrix, ids: Matrix, y: Matrix): void;

@@ -1,7 +1,7 @@
 import { type Activation, fail, functionNames, functionTable } from '@gatefold/runtime';
 import { Arena, OnArena } from './arena.ts';
+import { type Build, bestBuild, moduleOf } from './builds.ts';
 import { ctcWorkspace } from './counting.ts';
-import { kernels } from './generated/kernels.ts';
 import type {
   AdamStep,
   Backend,
@@ -11,6 +11,7 @@ import type {
   Matrix,
   NormalizationKind,
   OperandCodes,
+  Packed,
   SgdStep,
   WeightCodes,
 } from './types.ts';
@@ -33,11 +34,10 @@ const PAGE = 65536;
 const RESERVED = 64;
 
 type Kernel = (...values: number[]) => number;
-let compiled: WebAssembly.Module | undefined;
 
 /** float32, by the kernels of packages/gatefold/assembly. */
 export class WasmBackend extends OnArena implements Backend {
-  readonly name = 'wasm';
+  readonly name: Build;
   readonly limit: number;
   private readonly memory: WebAssembly.Memory;
   private readonly call: Readonly<Record<string, Kernel>>;
@@ -46,12 +46,12 @@ export class WasmBackend extends OnArena implements Backend {
   private floats: Float32Array;
 
   /** `limit` is in bytes, at most 4 GiB. @throws MEMORY_LIMIT */
-  constructor(limit = 2 ** 31) {
+  constructor(limit = 2 ** 31, build = bestBuild()) {
     super();
+    this.name = build;
     this.limit = limit / 4;
     this.memory = new WebAssembly.Memory({ initial: 16 });
-    compiled ??= new WebAssembly.Module(Uint8Array.from(atob(kernels), (char) => char.charCodeAt(0)));
-    const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.memory } });
+    const { exports } = new WebAssembly.Instance(moduleOf(build), { env: { memory: this.memory } });
     this.call = exports as unknown as Record<string, Kernel>;
     this.floats = new Float32Array(this.memory.buffer);
     this.arena = new Arena(RESERVED / 4, this.limit, (numbers) => this.reserve(numbers));
@@ -82,13 +82,16 @@ export class WasmBackend extends OnArena implements Backend {
     }
   }
 
-  read(from: Matrix): Float32Array {
-    const out = new Float32Array(from.rows * from.cols);
+  read(from: Matrix, to = new Float32Array(from.rows * from.cols)): Float32Array {
+    if (from.stride === from.cols) {
+      to.set(this.floats.subarray(from.at, from.at + from.rows * from.cols));
+      return to;
+    }
     for (let r = 0; r < from.rows; r++) {
       const at = from.at + r * from.stride;
-      out.set(this.floats.subarray(at, at + from.cols), r * from.cols);
+      to.set(this.floats.subarray(at, at + from.cols), r * from.cols);
     }
-    return out;
+    return to;
   }
 
   fill(y: Matrix, value: number): void {
@@ -129,14 +132,18 @@ export class WasmBackend extends OnArena implements Backend {
 
   gemm(a: Matrix, transposeA: boolean, b: Matrix, transposeB: boolean, c: Matrix, add: boolean): void {
     const inner = transposeA ? a.rows : a.cols;
-    const steps = (m: Matrix, transpose: boolean) => (transpose ? [4, 4 * m.stride] : [4 * m.stride, 4]);
-    this.call.gemm!(
-      ...[c.rows, c.cols, inner],
-      ...[4 * a.at, ...steps(a, transposeA)],
-      ...[4 * b.at, ...steps(b, transposeB)],
-      ...of(c),
-      ...[Number(add), this.scratch],
-    );
+    const [left, right] = [op(a, transposeA), op(b, transposeB)];
+    this.call.gemm!(c.rows, c.cols, inner, ...left, ...right, ...of(c), Number(add), this.scratch);
+  }
+
+  pack(b: Matrix, transpose: boolean): Packed {
+    const packed = this.allocPacked(b, transpose);
+    this.call.pack!(packed.cols, packed.rows, ...op(b, transpose), 4 * packed.at);
+    return packed;
+  }
+
+  gemmPacked(a: Matrix, b: Packed, c: Matrix, add: boolean): void {
+    this.call.gemmPacked!(c.rows, c.cols, b.rows, ...of(a), 4 * b.at, ...of(c), Number(add), this.scratch);
   }
 
   gather(table: Matrix, ids: Matrix, y: Matrix): void {
@@ -249,6 +256,11 @@ export class WasmBackend extends OnArena implements Backend {
 /** Address and step from row to row, in bytes. */
 function of(m: Matrix): [number, number] {
   return [4 * m.at, 4 * m.stride];
+}
+
+/** Address, and steps from row to row and from column to column of the matrix or its transpose, in bytes. */
+function op(m: Matrix, transpose: boolean): [number, number, number] {
+  return transpose ? [4 * m.at, 4, 4 * m.stride] : [4 * m.at, 4 * m.stride, 4];
 }
 
 /** Number and three constants. */

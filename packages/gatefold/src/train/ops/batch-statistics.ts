@@ -28,11 +28,13 @@ export function standardize(context: TrainContext, x: Value, epsilon: number): V
   backend.gemm(shares, true, x.v.value, false, mean, false);
   const y = tape.result(rows, cols, x.v);
   backend.binary('subtract', x.v.value, { ...mean, rows, stride: 0 }, y.value, false);
+  const variance = backend.alloc(1, cols);
+  const inverse = backend.alloc(1, cols);
+  const mark = backend.mark();
   const square = backend.alloc(rows, cols);
   backend.binary('multiply', y.value, y.value, square, false);
-  const variance = backend.alloc(1, cols);
   backend.gemm(shares, true, square, false, variance, false);
-  const inverse = backend.alloc(1, cols);
+  backend.release(mark);
   backend.unary(['affine', 1, epsilon], variance, inverse);
   backend.unary(['sqrt'], inverse, inverse);
   backend.unary(['reciprocal'], inverse, inverse);
@@ -42,7 +44,7 @@ export function standardize(context: TrainContext, x: Value, epsilon: number): V
   return { ...x, v: tape.record(y, () => back(tape, x.v, y, shares, factors)) };
 }
 
-/** dx ← dx + inverse·(dy − share·(Σdy + y·Σ dy·y)) */
+/** dx ← dx + inverse·(dy − share·(Σdy + y·Σ dy·y)); y and dy are overwritten: whoever used y has been differentiated. */
 function back({ backend }: Tape, x: Var, y: Var, shares: Matrix, factors: Matrix): void {
   const { rows, cols } = y.value;
   const dy = y.gradient();
@@ -52,12 +54,12 @@ function back({ backend }: Tape, x: Var, y: Var, shares: Matrix, factors: Matrix
     backend.sumRows(dy, b, m);
     return { ...m, rows, stride: 0 };
   };
-  const t = backend.alloc(rows, cols);
-  backend.binary('multiply', y.value, sum(y.value), t, false);
-  backend.scaled(1, sum(undefined), t, true);
-  backend.scaleRows(t, shares, t, false);
-  backend.binary('subtract', dy, t, t, false);
-  backend.binary('multiply', t, factors, x.gradient(), true);
+  const [product, total] = [sum(y.value), sum(undefined)];
+  backend.binary('multiply', y.value, product, y.value, false);
+  backend.scaled(1, total, y.value, true);
+  backend.scaleRows(y.value, shares, y.value, false);
+  backend.binary('subtract', dy, y.value, dy, false);
+  backend.binary('multiply', dy, factors, x.gradient(), true);
 }
 
 /** Moves the running statistics towards the batch's; the variance is that of the whole from which its rows were drawn. */

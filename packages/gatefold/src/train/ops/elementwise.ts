@@ -1,6 +1,5 @@
 import type { BinaryFunction, Matrix, NormalizationKind } from '../backend/types.ts';
-import { add, addRow, apply, combine, scaleColumns, scaleRows } from '../functions.ts';
-import type { Tape, Var } from '../tape.ts';
+import { add, affine, apply, combine, scaleRows } from '../functions.ts';
 import { standardize } from './batch-statistics.ts';
 import { commonLengths } from './lengths.ts';
 import type { TrainOp } from './types.ts';
@@ -25,17 +24,12 @@ const scaleShift: TrainOp = (context) => {
   return { y: { ...x, v: affine(tape, x.v, weight('scale'), weight('shift')) } };
 };
 
-function affine(tape: Tape, v: Var, scale: Var | undefined, shift: Var | undefined): Var {
-  const scaled = scale ? scaleColumns(tape, v, scale) : v;
-  return shift ? addRow(tape, scaled, shift) : scaled;
-}
-
 /** max(x, 0) + slope⊙min(x, 0) */
 const prelu: TrainOp = ({ tape, input, weight }) => {
   const x = input('x');
   const above = apply(tape, ['relu'], x.v);
   const below = combine(tape, 'subtract', x.v, above);
-  return { y: { ...x, v: add(tape, above, scaleColumns(tape, below, weight('slope')!)) } };
+  return { y: { ...x, v: add(tape, above, affine(tape, below, weight('slope'), undefined)) } };
 };
 
 const softmax: TrainOp = ({ tape, input }) => {

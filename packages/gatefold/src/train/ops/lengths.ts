@@ -16,21 +16,34 @@ export interface Placing {
 }
 
 /** The steps of x, placed anew. Behind the last step of an example it is repeated. */
-export function place({ tape, batch }: TrainContext, { v, steps, lengths }: Value, { count, pick }: Placing): Value {
+export function place(context: TrainContext, x: Value, placing: Placing): Value {
+  return placeBeside(context, x, placing.count, [placing.pick]);
+}
+
+/** The steps of x placed anew in several ways that all give as many, features beside each other. */
+export function placeBeside(
+  { tape, batch }: TrainContext,
+  { v, steps, lengths }: Value,
+  count: Placing['count'],
+  picks: readonly Placing['pick'][],
+): Value {
   const most = count(steps);
   if (!lengths) {
-    const picks = upTo(most).map((t) => pick(t, steps));
-    return { v: pickSteps(tape, v, batch, picks), steps: most };
+    const lists = picks.map((pick) => upTo(most).map((t) => pick(t, steps)));
+    return { v: pickSteps(tape, v, batch, lists), steps: most };
   }
-  const rows = new Float32Array(most * batch);
   const counts = lengths.map(count);
-  for (let t = 0; t < most; t++) {
-    for (let b = 0; b < batch; b++) {
-      const at = pick(Math.min(t, counts[b]! - 1), lengths[b]!);
-      rows[t * batch + b] = at < 0 ? -1 : at * batch + b;
+  const lists = picks.map((pick) => {
+    const rows = new Float32Array(most * batch);
+    for (let t = 0; t < most; t++) {
+      for (let b = 0; b < batch; b++) {
+        const at = pick(Math.min(t, counts[b]! - 1), lengths[b]!);
+        rows[t * batch + b] = at < 0 ? -1 : at * batch + b;
+      }
     }
-  }
-  return { v: pickRows(tape, v, rows), steps: most, lengths: counts };
+    return rows;
+  });
+  return { v: pickRows(tape, v, lists), steps: most, lengths: counts };
 }
 
 /** A column [steps·batch, 1] of a number per step of each example; padding has that of the last step. */

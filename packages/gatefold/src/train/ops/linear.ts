@@ -1,6 +1,6 @@
-import { addRow, columns, joinColumns, linear } from '../functions.ts';
+import { affine, columns, joinColumns, linear } from '../functions.ts';
 import type { Var } from '../tape.ts';
-import { place, upTo } from './lengths.ts';
+import { placeBeside, upTo } from './lengths.ts';
 import type { TrainContext, TrainOp } from './types.ts';
 
 const dense: TrainOp = ({ tape, input, weight }) => {
@@ -64,25 +64,23 @@ const conv1d: TrainOp = (context) => {
   const { size, count, tap } = windowsOf(context);
   const groups = op.whole('groups', 1, v.value.cols, 1);
   const kernel = weight('kernel')!;
-  const placed = upTo(size).map((k) => place(context, x, { count, pick: (t, length) => tap(k, t, length) }));
-  const picked = placed.map((part) => part.v);
+  // Each window's steps beside each other.
+  const taps = upTo(size).map((k) => (t: number, length: number) => tap(k, t, length));
+  const unfolded = placeBeside(context, x, count, taps);
   const bias = weight('bias');
-  if (groups === 1) {
-    const unfolded = picked.length === 1 ? picked[0]! : joinColumns(tape, picked);
-    return { y: { ...placed[0]!, v: linear(tape, unfolded, kernel, { bias }) } };
-  }
+  if (groups === 1) return { y: { ...unfolded, v: linear(tape, unfolded.v, kernel, { bias }) } };
   const inputs = v.value.cols / groups;
   const outputs = kernel.value.rows / groups;
   const parts = Array.from({ length: groups }, (_, g): Var => {
-    const unfolded = joinColumns(
+    const own = joinColumns(
       tape,
-      picked.map((part) => columns(tape, part, g * inputs, inputs)),
+      taps.map((_, k) => columns(tape, unfolded.v, k * v.value.cols + g * inputs, inputs)),
     );
     const rows = tape.view(kernel, (m) => ({ ...m, at: m.at + g * outputs * m.stride, rows: outputs }));
-    return linear(tape, unfolded, rows);
+    return linear(tape, own, rows);
   });
   const joined = joinColumns(tape, parts);
-  return { y: { ...placed[0]!, v: bias ? addRow(tape, joined, bias) : joined } };
+  return { y: { ...unfolded, v: affine(tape, joined, undefined, bias) } };
 };
 
 export const linearOps = { dense, constant, embedding, conv1d };

@@ -1,5 +1,5 @@
 import { cellOf } from '@gatefold/runtime';
-import { recur } from '../recurrence.ts';
+import { recur } from '../recurrence/index.ts';
 import { countedSteps, type Placing, place } from './lengths.ts';
 import type { TrainOp } from './types.ts';
 
