@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { fail, type Model, usesOf, validate } from '@gatefold/runtime';
 import { match, placeOf, requireMatch } from '../../compress/address.ts';
@@ -7,11 +8,14 @@ import { keepZeros, type SparseStart, sparseFromStart } from '../../compress/pru
 import { trainOptionsOf } from '../../compress/train-settings.ts';
 import { type Dataset, fitToModel } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
-import { loadModel, loadWritten } from '../../node/load.ts';
+import type { KnownModel } from '../../node/data.ts';
+import { loadArchitecture, loadModel, loadWritten } from '../../node/load.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { showBytes, showMetric } from '../../report/index.ts';
 import {
   holdOut,
+  initialised,
+  metadataOf,
   modelFor,
   type TrainEvent,
   type TrainOptions,
@@ -21,7 +25,7 @@ import {
 } from '../../train/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
-import { dataFor, dataForNew } from '../data-source.ts';
+import { dataFor, dataForNew, knownFrom } from '../data-source.ts';
 import { Interrupt } from '../interrupt.ts';
 import { openLog } from '../log.ts';
 import { openModel } from '../open.ts';
@@ -48,16 +52,29 @@ export async function trainNew(context: Context, flags: Flags): Promise<void> {
   if (!flags.arch) {
     fail('OPTION_INVALID', 'say which layers the model shall have', {
       place: '--arch',
-      expected: 'for instance --arch "lstm:128 dense"',
+      expected: 'for instance --arch "lstm:128 dense", or a file: Keras\' JSON of a model, or a model',
     });
   }
-  const whole = await dataForNew(flags, flags.data!);
-  const model = modelFor(flags.arch, whole, context.seed);
-  const judge = flags.valid === undefined ? undefined : await dataForNew(flags, flags.valid, whole);
+  const file = existsSync(flags.arch) ? await loadArchitecture(flags.arch, flags.fix) : undefined;
+  const whole = await dataForNew(flags, flags.data!, file && knownTo(file));
+  const model = file ? newFrom(file, whole, context.seed) : modelFor(flags.arch, whole, context.seed);
+  const judge = flags.valid === undefined ? undefined : await dataForNew(flags, flags.valid, knownFrom(whole));
   const epochs = flags.epochs ?? 10;
   const sparse = sparseOf(flags, model, { seed: context.seed, epochs });
   const prepared = { model: sparse?.model ?? model, ...parted(context, flags, whole, judge), epochs };
   await run(context, flags, { ...prepared, ...(sparse ? { sparse } : {}) });
+}
+
+/** What a network that was read from a file already says of its data; undefined where that is nothing. */
+function knownTo({ metadata }: Model): KnownModel | undefined {
+  return ['vocabulary', 'labels', 'frontEnd'].some((key) => metadata[key] !== undefined) ? { metadata } : undefined;
+}
+
+/** The network of a file with new weights. What was done to the old ones is no part of it. */
+function newFrom(file: Model, dataset: Dataset, seed: number): Model {
+  const { recipes: _, ...metadata } = file.metadata;
+  const model = initialised(file, seed);
+  return { ...model, metadata: { ...metadata, ...metadataOf(fitToModel(dataset, model)) } };
 }
 
 function sparseOf(
