@@ -10,3 +10,4 @@ export type { Parameters } from './parameters.ts';
 export { gradientMoments } from './probe.ts';
 export { randomFor } from './random.ts';
 export { type Companion, type TrainEvent, type TrainOptions, type TrainResult, train } from './trainer.ts';
+export { webWorkers } from './web-workers.ts';
