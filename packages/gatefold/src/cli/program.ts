@@ -153,7 +153,7 @@ function compressOptions(command: Command, writes = true): Command {
       'processors to train with (default 1; results depend on the number)',
       wholeNumber('--threads', { from: 1, to: 64 }),
     )
-    .option('--resume', 'go on from OUTPUT.checkpoint, which an interrupted run left')
+    .option('--resume', 'go on from what an interrupted run left in OUTPUT.checkpoint and OUTPUT.checkpoint.steps')
     .option('--html <file>', 'write the report as a page')
     .option(
       '--max-drop <points>',
