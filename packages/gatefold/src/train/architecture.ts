@@ -136,14 +136,14 @@ export function modelFor(architecture: string, dataset: Dataset, seed = 1): Mode
   const chain = new Chain(ids ? 1 : (shape[2] ?? 1));
   chain.value = name;
   const classes = classesOf(dataset);
-  const regress = dataset.task === 'regress';
   layers.forEach((layer, i) => {
     // One answer per sequence: what follows the last recurrent layer sees its last step alone.
     const ends = isRecurrent(layer) && !layers.slice(i + 1).some(isRecurrent) && oneAnswer(dataset);
     addLayer(chain, layer, { first: i === 0, vocabulary: () => vocabularyOf(dataset, data), outputs: classes, ends });
   });
   if (layers.at(-1)?.kind !== 'dense') invalid(layers.at(-1)!, 'the last layer must be dense');
-  if (!regress) chain.node('softmax', 'softmax');
+  if (dataset.task === 'binary') chain.node('unary', 'sigmoid', { function: ['sigmoid'] });
+  else if (dataset.task !== 'regress') chain.node('softmax', 'softmax');
   const model = validate({
     name: 'trained',
     graphs: {
@@ -220,15 +220,18 @@ function addLayer(
   } else invalid(layer, `unknown layer "${layer.text}"`);
 }
 
+/** Whether targets stand for every output rather than for the right one. */
+const hasVectors = (task: Dataset['task']) => task === 'regress' || task === 'binary';
+
 function oneAnswer({ task, inputs, targets }: Dataset): boolean {
   if (task === 'classify') return true;
   const steps = Object.values(inputs)[0]!.shape[1];
-  return task === 'regress' && !(targets && targets.shape.length > 2 && targets.shape[1] === steps);
+  return hasVectors(task) && !(targets && targets.shape.length > 2 && targets.shape[1] === steps);
 }
 
 function classesOf({ task, targets, classes, blank }: Dataset): number {
   if (!targets) return classes?.length ?? 1;
-  if (task === 'regress') return targets.shape.length === 1 ? 1 : targets.shape.at(-1)!;
+  if (hasVectors(task)) return targets.shape.length === 1 ? 1 : targets.shape.at(-1)!;
   const known = classes?.length ?? 1 + targets.data.reduce((most, label) => Math.max(most, label), 0);
   if (task !== 'transcribe') return known;
   // Without a number of its own the blank comes after the labels.
