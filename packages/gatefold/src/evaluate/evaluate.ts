@@ -133,7 +133,10 @@ export async function evaluateAll(
     options.signal?.throwIfAborted();
     const metrics = dataset.targets && dataset.task !== 'custom' ? sums[i]!.result(dataset.task) : {};
     // Losses and errors are sums over everything the model says: one value that is no number shows in them.
-    if (Number.isNaN(metrics.loss ?? metrics.mse ?? 0) || Number.isNaN(pairs[i]!.result(classes).maxAbsDifference)) {
+    if (
+      Number.isNaN(metrics.loss ?? metrics.nll ?? metrics.mse ?? 0) ||
+      Number.isNaN(pairs[i]!.result(classes).maxAbsDifference)
+    ) {
       fail('MODEL_VALUE', 'the model gives outputs that are not finite', { place: models[i]!.name });
     }
     const own = await ownMetrics(dataset, models[i]!.name, session, metrics);

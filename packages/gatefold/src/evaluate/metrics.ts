@@ -69,7 +69,7 @@ export class MetricSums {
   }
 
   /**
-   * accuracy, F1 and errors of labels as shares, losses in nats (per label, per row of answers; bits per character for texts),
+   * accuracy, F1 and errors of labels as shares, losses in nats (per label; nll per row of answers; bits per character for texts),
    * errors in the targets' unit.
    */
   result(task: Task): Record<string, number> {
@@ -86,7 +86,7 @@ export class MetricSums {
     const loss = this.loss / n;
     if (task === 'binary') {
       const { all, right, wanted, said, both } = this.answers;
-      return { loss, accuracy: right / all, f1: (2 * both) / Math.max(1, wanted + said), rows: n };
+      return { nll: loss, accuracy: right / all, f1: (2 * both) / Math.max(1, wanted + said), rows: n };
     }
     if (task === 'language') {
       return { loss, perplexity: Math.exp(loss), bitsPerSymbol: loss / Math.LN2, accuracy: this.correct / n };
@@ -141,7 +141,7 @@ function editDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
 export function mainMetric(task: Task): { name: string; better: 'more' | 'less'; share: boolean } {
   if (task === 'transcribe') return { name: 'labelErrorRate', better: 'less', share: true };
   if (task === 'language') return { name: 'perplexity', better: 'less', share: false };
-  if (task === 'binary') return { name: 'loss', better: 'less', share: false };
+  if (task === 'binary') return { name: 'nll', better: 'less', share: false };
   if (task === 'regress') return { name: 'rmse', better: 'less', share: false };
   return { name: 'accuracy', better: 'more', share: true };
 }

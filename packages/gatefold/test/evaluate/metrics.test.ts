@@ -97,8 +97,8 @@ describe('answers', () => {
     for (let row = 0; row < 2; row++) sums.addAnswers(Float32Array.from(scores), targets, areProbabilities);
     // Said: yes, no, no. Right: the first two.
     const loss = -(Math.log(0.75) + Math.log(0.5) + Math.log(0.25));
-    const { loss: found, ...rest } = sums.result('binary');
-    expect(found).toBeCloseTo(loss, 6);
+    const { nll, ...rest } = sums.result('binary');
+    expect(nll).toBeCloseTo(loss, 6);
     expect(rest).toEqual({ accuracy: 2 / 3, f1: 2 / 3, rows: 2 });
   });
 
@@ -109,8 +109,8 @@ describe('answers', () => {
     ] as const) {
       const sums = new MetricSums();
       sums.addAnswers(Float32Array.of(score), Float32Array.of(1), areProbabilities);
-      expect(sums.result('binary').loss).toBeGreaterThan(27);
-      expect(sums.result('binary').loss).toBeLessThan(2e30);
+      expect(sums.result('binary').nll).toBeGreaterThan(27);
+      expect(sums.result('binary').nll).toBeLessThan(2e30);
     }
   });
 });
