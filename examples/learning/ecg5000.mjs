@@ -2,24 +2,56 @@
 import { datasetFromFile } from 'gatefold';
 import { corpusFile } from './corpus.mjs';
 
+const steps = 140;
 const numbers = (file) => datasetFromFile(file, corpusFile('ecg5000', file)).inputs.x.data;
 
+/** Every beat ten times: moved by up to five samples, stretched in height by up to a tenth; always the same moves. */
+function moved({ count, inputs, targets, ...rest }) {
+  const copies = 10;
+  const data = new Float32Array(copies * count * steps);
+  let seed = 1;
+  const next = () => {
+    // Numerical Recipes' linear congruence; its upper bits are the better ones.
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return seed / 2 ** 32;
+  };
+  for (let i = 0; i < copies * count; i++) {
+    const from = (i % count) * steps;
+    const shift = Math.floor(next() * 11) - 5;
+    const height = 0.9 + 0.2 * next();
+    for (let t = 0; t < steps; t++) {
+      data[i * steps + t] = height * inputs.beat.data[from + Math.min(Math.max(t + shift, 0), steps - 1)];
+    }
+  }
+  return {
+    ...rest,
+    name: 'ECG5000 train, moved',
+    count: copies * count,
+    inputs: { beat: { shape: [copies * count, steps, 1], data } },
+    targets: {
+      shape: [copies * count],
+      data: Float32Array.from({ length: copies * count }, (_, i) => targets.data[i % count]),
+    },
+  };
+}
+
 export default function ecg5000(split = 'test') {
+  if (split === 'moved') return moved(ecg5000('train'));
   const [x, abnormal, trained] = ['X_5000x140.f32.npy', 'y_abnormal.i1.npy', 'official_train_class.i1.npy'].map(
     numbers,
   );
   const wanted = { train: (row) => trained[row] > 0, test: (row) => trained[row] === 0 }[split];
-  if (!wanted) throw new Error(`there is no split "${split}": train, test`);
+  if (!wanted) throw new Error(`there is no split "${split}": train, moved, test`);
   const rows = [...abnormal.keys()].filter(wanted);
-  const data = new Float32Array(rows.length * 140);
+  const data = new Float32Array(rows.length * steps);
   rows.forEach((row, i) => {
-    data.set(x.subarray(row * 140, (row + 1) * 140), i * 140);
+    data.set(x.subarray(row * steps, (row + 1) * steps), i * steps);
   });
   return {
     name: `ECG5000 ${split}`,
     task: 'classify',
     count: rows.length,
-    inputs: { beat: { shape: [rows.length, 140, 1], data } },
+    inputs: { beat: { shape: [rows.length, steps, 1], data } },
     targets: { shape: [rows.length], data: Float32Array.from(rows, (row) => abnormal[row]) },
     classes: ['normal', 'abnormal'],
   };

@@ -82,6 +82,15 @@ describe('training from the command line', () => {
     );
   });
 
+  it('learns from all and keeps the last epoch, where nothing is held out', async () => {
+    const made = await gatefold(...fresh, '--epochs', '2', '--hold-out', '0', '-o', at('all.gatefold'));
+    expect(made).toMatchObject({ status: 0, json: { steps: 2 * 30, metrics: { total: 240 } } });
+    expect(made.json.epochs).toMatchObject([
+      { epoch: 1, best: false },
+      { epoch: 2, best: false },
+    ]);
+  });
+
   it('interrupted and resumed gives the file of a run that was not', async () => {
     const options = ['--epochs', '6', '--dropout', '0.1'];
     await gatefold(...fresh, ...options, '-o', at('whole.gatefold'));

@@ -39,7 +39,8 @@ type Flags = DataFlags &
 interface Prepared {
   readonly model: Model;
   readonly data: Dataset;
-  readonly valid: Dataset;
+  /** What judges after each epoch; where nothing does, the last epoch is kept. */
+  readonly valid?: Dataset;
   /** The file the model came from. */
   readonly source?: Uint8Array;
   readonly epochs: number;
@@ -102,7 +103,7 @@ function parted(
   { holdOut: share = 0.1 }: TrainFlags,
   whole: Dataset,
   judge: Dataset | undefined,
-): { data: Dataset; valid: Dataset } {
+): { data: Dataset; valid?: Dataset } {
   if (whole.frontEnd && !whole.targets) {
     fail('DATA_INVALID', 'the recordings have no labels to learn', {
       place: whole.name,
@@ -110,17 +111,18 @@ function parted(
     });
   }
   if (judge) return { data: whole, valid: judge };
+  if (share === 0) return { data: whole };
   const { train: data, valid } = holdOut(whole, share, context.seed);
   context.note(`no --valid: ${(share * 100).toFixed(0)} % of ${whole.name} is held out to judge with`);
   return { data, valid };
 }
 
 async function run(context: Context, flags: Flags, prepared: Prepared): Promise<void> {
-  const { model, valid } = prepared;
+  const { model, valid, data } = prepared;
   const checkpoint = flags.checkpoint ?? `${flags.output}.checkpoint`;
   const checkpoints = await StepCheckpoints.at(checkpoint, flags.resume ?? false, context.force);
   const { resume, save } = checkpoints.of(0);
-  const judged = fitToModel(valid, model);
+  const judged = fitToModel(valid ?? data, model);
   const { name, better } = mainMetric(judged.task);
   const judge = async (candidate: Model) => (await evaluate(candidate, judged)).metrics[name]!;
   const before = prepared.source ? await judge(model) : undefined;
@@ -139,14 +141,14 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
       ...(workers ? { workers } : {}),
       backend: new WasmBackend(Math.min(2 ** 31, Math.floor(totalmem() / (flags.threads ?? 1) / 4) * 4)),
       signal: AbortSignal.any([context.signal, interrupt.signal]),
-      validate: async (candidate) => (better === 'less' ? 1 : -1) * (await judge(candidate)),
+      ...(valid ? { validate: async (candidate) => (better === 'less' ? 1 : -1) * (await judge(candidate)) } : {}),
       onCheckpoint: save,
       onEvent: (event) => {
         const line = describe(event, name, better);
         log?.write(line);
         if (event.kind === 'epoch') {
           epochsSeen.push(line);
-          context.note(epochLine(event, prepared.epochs, name, Number(line[name])));
+          context.note(epochLine(event, prepared.epochs, name, line[name]));
         } else {
           context.progress.update(event.step, event.total, `training, loss ${event.loss.toFixed(4)}`);
         }
@@ -226,17 +228,17 @@ function trainedWithout(model: Model, frozen: readonly string[]): (name: string)
 function describe(event: TrainEvent, metric: string, better: 'more' | 'less'): Record<string, unknown> {
   if (event.kind === 'step') return { ...event };
   const { validation, ...rest } = event;
-  return validation === undefined
-    ? rest
-    : { ...rest, epoch: rest.epoch + 1, [metric]: better === 'less' ? validation : -validation };
+  const judged = validation === undefined ? {} : { [metric]: better === 'less' ? validation : -validation };
+  return { ...rest, epoch: rest.epoch + 1, ...judged };
 }
 
 function epochLine(
   { epoch, loss, best, seconds }: Extract<TrainEvent, { kind: 'epoch' }>,
   epochs: number,
   metric: string,
-  value: number,
+  value: unknown,
 ): string {
   const mark = best ? '  best so far' : '';
-  return `epoch ${epoch + 1} of ${epochs}: loss ${loss.toFixed(4)}, ${metric} ${showMetric(metric, value)}, ${seconds.toFixed(1)} s${mark}`;
+  const judged = typeof value === 'number' ? `, ${metric} ${showMetric(metric, value)}` : '';
+  return `epoch ${epoch + 1} of ${epochs}: loss ${loss.toFixed(4)}${judged}, ${seconds.toFixed(1)} s${mark}`;
 }
