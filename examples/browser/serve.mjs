@@ -8,25 +8,36 @@ import { digitsModel } from './model.mjs';
 
 const page = (name) => readFileSync(fileURLToPath(new URL(`page/${name}`, import.meta.url)), 'utf8');
 
+/** Under this path pages are cross-origin isolated, so that their workers may share memory. */
+const isolated = '/isolated/';
+const isolation = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+};
+
 /** Starts the server; port 0 takes a free one. */
 export async function serve(port = 0) {
-  const [app, worklet, model] = await Promise.all([bundle('app.js'), bundle('worklet.js'), digitsModel()]);
-  const sizes = JSON.stringify({ runtime: app.gzipped, model: model.length });
+  const scripts = ['app.js', 'worklet.js', 'train-worker.js', 'train-thread.js'];
+  const [model, ...bundles] = await Promise.all([digitsModel(), ...scripts.map(bundle)]);
+  const sizes = JSON.stringify({ runtime: bundles[0].gzipped, model: model.length });
   const files = {
     '/': ['text/html', () => page('index.html').replace('"SIZES"', sizes)],
     '/worklet.html': ['text/html', () => page('worklet.html')],
-    '/app.js': ['text/javascript', () => app.text],
-    '/worklet.js': ['text/javascript', () => worklet.text],
+    '/train.html': ['text/html', () => page('train.html')],
+    ...Object.fromEntries(scripts.map((name, i) => [`/${name}`, ['text/javascript', () => bundles[i].text]])),
     '/digits-int8.gatefold': ['application/octet-stream', () => model],
     '/favicon.ico': ['image/x-icon', () => ''],
   };
   const server = createServer((request, response) => {
-    const file = files[new URL(request.url, 'http://localhost').pathname];
+    const { pathname } = new URL(request.url, 'http://localhost');
+    const isIsolated = pathname.startsWith(isolated);
+    const file = files[isIsolated ? pathname.slice(isolated.length - 1) : pathname];
     if (!file) {
       response.writeHead(404).end('not found');
       return;
     }
-    response.writeHead(200, { 'content-type': file[0], 'cache-control': 'no-store' }).end(file[1]());
+    const headers = { 'content-type': file[0], 'cache-control': 'no-store', ...(isIsolated ? isolation : {}) };
+    response.writeHead(200, headers).end(file[1]());
   });
   await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
   return { server, url: `http://127.0.0.1:${server.address().port}/` };

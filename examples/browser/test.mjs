@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSession, readGatefold, simd128Engine } from '@gatefold/runtime';
+import { trainWorkers } from 'gatefold/node';
 import digits from '../digits/data.mjs';
 import { digitsModel } from './model.mjs';
+import { learn } from './page/learn.js';
 import { serve } from './serve.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -100,6 +102,21 @@ try {
     same(worklet.digit, inPage[0]),
     `${worklet.engine} engine`,
   );
+
+  // A worker asked for two threads: it has them where memory can be shared, and is alone elsewhere.
+  for (const [path, threads] of [
+    ['', 1],
+    ['isolated/', 2],
+  ]) {
+    await page.goto(`${url}${path}train.html`);
+    await page.waitForFunction(() => window.learn !== undefined);
+    const [made, alike] = await Promise.all([page.evaluate(() => window.learn(2)), learn(trainWorkers(threads))]);
+    check(
+      `trains in a worker, ${path ? 'isolated' : 'not isolated'}, with the bits of Node and ${threads} thread${threads > 1 ? 's' : ''}`,
+      made.loss === alike.loss && same(made.weights, alike.weights),
+      `loss ${made.loss.toFixed(4)}`,
+    );
+  }
   check('reports no errors', problems.length === 0, problems.join('; '));
 } finally {
   await browser.close();

@@ -4,3 +4,4 @@ export * from './evaluate/index.ts';
 export { architectureTemplate, type ReadModel, type ReadOptions, readModel, writerFor } from './formats/index.ts';
 export * from './recipe/index.ts';
 export * from './report/index.ts';
+export * from './train/index.ts';

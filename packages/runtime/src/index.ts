@@ -1,4 +1,4 @@
-export { type Cell, type CellOptions, cells, type StepOps } from './cells/index.ts';
+export { type Cell, type CellOptions, type CellWeight, cells, type StepOps } from './cells/index.ts';
 export { createSession } from './create-session.ts';
 export * from './encodings/index.ts';
 export type { Engine, Machine } from './engine/types.ts';

@@ -30,7 +30,8 @@ Data:
   .js, .mjs   default: { name, task, count, inputs: { x: { shape, data } }, targets }, or (split) => the same;
               its evaluate(model) adds metrics of its own: model.run(inputs, { batch }) gives the outputs
 Targets are class numbers or one-hot rows (classify: per example, label: per step), words in a .csv, values (regress), or
-labels in order, as many as there are (transcribe: their places are learnt by CTC; --blank is the class of no label).
+labels in order, as many as there are (transcribe: their places are learnt by CTC; --blank is the class of no label), or a 0
+or 1 for every output (binary: tags, the keys of a chord; inferred from [examples, time, outputs] of them).
 Behind a file's name, :train, :valid and :test are parts in the order of the file: --split says how large.`;
 
 /** Adds the options that name data. */

@@ -14,12 +14,15 @@ export async function dataFor(
   return source === undefined ? undefined : fitToModel(await load(flags, source, {}, model), model);
 }
 
-/** Data for a model that is yet to be made: with the symbols, labels and front end of `like`, or their own. */
-export async function dataForNew(flags: DataFlags, source: string, like?: Dataset): Promise<Dataset> {
+/** Data for a model that is yet to be trained: with the symbols, labels and front end that are `known`, or their own. */
+export async function dataForNew(flags: DataFlags, source: string, known?: KnownModel): Promise<Dataset> {
   refuseIdle(flags);
-  const { classes, frontEnd } = like ?? {};
-  const known = like && { metadata: { vocabulary: classes, labels: classes, ...(frontEnd ? { frontEnd } : {}) } };
   return load(flags, source, { ownVocabulary: true }, known);
+}
+
+/** What data say of symbols, labels and front end, for others that shall be like them. */
+export function knownFrom({ classes, frontEnd }: Dataset): KnownModel {
+  return { metadata: { vocabulary: classes, labels: classes, ...(frontEnd ? { frontEnd } : {}) } };
 }
 
 async function load(flags: DataFlags, source: string, more: LoadDataOptions, model?: KnownModel): Promise<Dataset> {

@@ -16,7 +16,8 @@ Layers of --arch, in order:
   embedding:WIDTH  lstm:UNITS  gru:UNITS  rnn:UNITS  bilstm:UNITS  bigru:UNITS  conv1d:FILTERS:SIZE
   layernorm  batchnorm
   dense:UNITS[:ACTIVATION]; the last is "dense" alone and takes its width from the data
-  gatefold train --arch "embedding:64 lstm:256 dense" --data text.txt -o model.gatefold`;
+  gatefold train --arch "embedding:64 lstm:256 dense" --data text.txt -o model.gatefold
+Or a file: Keras' JSON (model.to_json()), or a model of any format that is read, whose network is taken and whose weights are new.`;
 const engineNames = ['reference', 'simd128', 'relaxed'];
 
 /**
@@ -46,7 +47,7 @@ export function buildProgram(signal: AbortSignal): Command {
       )
       .option(
         '--arch <what>',
-        'architecture of a weights-only file: JSON of Keras, or YAML of inspect --template; for train, layers',
+        'architecture of a weights-only file: JSON of Keras, or YAML of inspect --template; for train, layers or a file',
       )
       .option('--fix <name=number>', 'a length or an input that the file leaves open (repeatable)', collect);
   const act =
@@ -152,7 +153,7 @@ function compressOptions(command: Command, writes = true): Command {
       'processors to train with (default 1; results depend on the number)',
       wholeNumber('--threads', { from: 1, to: 64 }),
     )
-    .option('--resume', 'go on from OUTPUT.checkpoint, which an interrupted run left')
+    .option('--resume', 'go on from what an interrupted run left in OUTPUT.checkpoint and OUTPUT.checkpoint.steps')
     .option('--html <file>', 'write the report as a page')
     .option(
       '--max-drop <points>',

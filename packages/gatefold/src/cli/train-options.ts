@@ -43,7 +43,11 @@ export function addTrainOptions(command: Command, epochs: number): Command {
   return command
     .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
     .option('--valid <source>', 'data that judge the model after each epoch')
-    .option('--hold-out <share>', 'without --valid: share of the data to judge with (default 0.1)', share('--hold-out'))
+    .option(
+      '--hold-out <share>',
+      'without --valid: share of the data to judge with (default 0.1; 0: learn from all, keep the last epoch)',
+      share('--hold-out'),
+    )
     .option('--epochs <n>', `passes over the data (default ${epochs})`, wholeNumber('--epochs', { from: 1 }))
     .option('--batch <n>', 'examples per step; streams of a text (default 32)', wholeNumber('--batch', { from: 1 }))
     .option(

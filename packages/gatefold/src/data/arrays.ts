@@ -60,8 +60,8 @@ function joined(name: string, list: readonly (Examples | undefined)[]): Examples
 }
 
 /**
- * `y` holds the targets, everything else inputs. One-hot targets become class numbers; where labels per step are asked
- * for, targets that have a value per step are labels, however they look.
+ * `y` holds the targets, everything else inputs. One-hot targets become class numbers, rows with any number of ones are
+ * answers of their own; where labels per step are asked for, targets that have a value per step are labels, however they look.
  * @throws DATA_INVALID
  */
 export function fromArrays(name: string, arrays: ReadonlyMap<string, Examples>, task: Task | undefined): Dataset {
@@ -76,15 +76,21 @@ export function fromArrays(name: string, arrays: ReadonlyMap<string, Examples>, 
   const perStep =
     (task === 'label' || task === 'language') && flat.shape.length === 2 && flat.shape[1] === first?.shape[1];
   const labels = whole && !perStep && isOneHot(flat) ? fromOneHot(flat) : flat;
-  const inferred: Task = !whole ? 'regress' : labels.shape.length === 1 ? 'classify' : 'label';
+  const inferred = whole ? inferredOf(labels) : 'regress';
   const chosen = task ?? inferred;
   return checkDataset({
     name,
     task: chosen,
     count,
     inputs,
-    targets: chosen === 'regress' || chosen === 'custom' ? flat : labels,
+    targets: chosen === 'regress' || chosen === 'binary' || chosen === 'custom' ? flat : labels,
   });
+}
+
+/** What whole numbers are, where nothing is said: rows per step hold answers, numbers per step labels. */
+function inferredOf({ shape, data }: Examples): Task {
+  if (shape.length === 1) return 'classify';
+  return shape.length === 3 && data.every((value) => value <= 1) ? 'binary' : 'label';
 }
 
 function isOneHot({ shape, data, lengths }: Examples): boolean {

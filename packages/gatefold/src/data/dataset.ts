@@ -1,10 +1,10 @@
 import { type FrontEndOptions, fail, sizeOf } from '@gatefold/runtime';
 
 /**
- * One label per sequence, one per step, labels in order whose places are not known, the next symbol of a text, numbers, or
- * what a module evaluates itself.
+ * One label per sequence, one per step, labels in order whose places are not known, the next symbol of a text, yes or no to
+ * each of several questions (the keys of a chord, tags), numbers, or what a module evaluates itself.
  */
-export const tasks = ['classify', 'label', 'transcribe', 'language', 'regress', 'custom'] as const;
+export const tasks = ['classify', 'label', 'transcribe', 'language', 'binary', 'regress', 'custom'] as const;
 export type Task = (typeof tasks)[number];
 
 /** A numeric array of many examples, row-major, examples first. */
@@ -38,7 +38,10 @@ export interface Dataset {
   readonly task: Task;
   readonly count: number;
   readonly inputs: Readonly<Record<string, Examples>>;
-  /** Class numbers (classify: [N]; label, language: [N, time]; transcribe: [N, labels]) or values (regress); absent for calibration data. */
+  /**
+   * Class numbers (classify: [N]; label, language: [N, time]; transcribe: [N, labels]), a 0 or 1 for every output (binary), or
+   * values (regress); absent for calibration data.
+   */
   readonly targets?: Examples;
   readonly classes?: readonly string[];
   /** transcribe: the class that stands for no label; default the model's `metadata.blank`, else its last class. */
@@ -69,11 +72,12 @@ export function checkDataset(dataset: Dataset): Dataset {
     });
   }
   if (task !== 'regress' && task !== 'custom') {
-    const odd = targets.data.findIndex((label) => !Number.isInteger(label) || label < 0);
+    const most = task === 'binary' ? 1 : Number.POSITIVE_INFINITY;
+    const odd = targets.data.findIndex((label) => !Number.isInteger(label) || label < 0 || label > most);
     if (odd >= 0) {
-      fail('DATA_INVALID', 'a label is no class number', {
+      fail('DATA_INVALID', task === 'binary' ? 'an answer is neither 0 nor 1' : 'a label is no class number', {
         place: `${name}.y[${odd}]`,
-        expected: 'a whole number from 0',
+        expected: task === 'binary' ? '0 or 1' : 'a whole number from 0',
         found: String(targets.data[odd]),
       });
     }

@@ -1,4 +1,4 @@
-import { fail, graphOf, type Model, type Tensor } from '@gatefold/runtime';
+import { fail, graphOf, type Model, parseActivation, type Tensor } from '@gatefold/runtime';
 import { type Batch, type Dataset, fitToModel } from '../data/index.ts';
 import { bestPath, ctcLoss64 } from '../train/ctc.ts';
 import { MetricSums } from './metrics.ts';
@@ -16,11 +16,12 @@ export interface Evaluation {
   readonly own?: readonly string[];
 }
 
-/** Whether the first output comes out of a softmax. */
-function givesProbabilities(model: Model): boolean {
+/** Whether the first output comes out of a softmax, or for answers a sigmoid. */
+function givesProbabilities(model: Model, task: Dataset['task']): boolean {
   const { graph } = graphOf(model);
-  const value = graph.outputs[0]?.value;
-  return graph.nodes.some((node) => node.op === 'softmax' && Object.values(node.outputs).includes(value ?? ''));
+  const last = graph.nodes.find((node) => Object.values(node.outputs).includes(graph.outputs[0]?.value ?? ''));
+  if (task !== 'binary') return last?.op === 'softmax';
+  return last?.op === 'unary' && parseActivation(last.attributes.function)?.[0] === 'sigmoid';
 }
 
 /** Reads labels out of class scores [batch, steps, classes] and compares them with those that are wanted. */
@@ -71,13 +72,20 @@ function addOutputs(sums: MetricSums, output: Tensor, dataset: Dataset, part: Ba
   const { shape, data } = output;
   const width = shape.at(-1)!;
   const perExample = targets.length / batch;
-  const rows = task === 'regress' ? data.length : data.length / width;
+  const hasVectors = task === 'regress' || task === 'binary';
+  const rows = hasVectors ? data.length : data.length / width;
   if (rows !== shape[0]! * perExample) {
     fail('DATA_INVALID', 'the targets do not fit the outputs of the model', {
       place: name,
       expected: `${rows / shape[0]!} per example`,
       found: `${perExample}`,
     });
+  }
+  if (task === 'binary') {
+    for (let at = 0; at < rows; at += width) {
+      sums.addAnswers(data.subarray(at, at + width), targets.subarray(at, at + width), probabilities);
+    }
+    return;
   }
   for (let r = 0; r < rows; r++) {
     const target = targets[r]!;
@@ -109,10 +117,10 @@ export async function evaluateAll(
 ): Promise<{ evaluation: Evaluation; versusFirst?: Agreement }[]> {
   const sums = models.map(() => new MetricSums());
   const pairs = models.map(() => new PairSums());
-  const probabilities = models.map(givesProbabilities);
+  const probabilities = models.map((model) => givesProbabilities(model, dataset.task));
   // Models may say which class is the blank.
   const fitted = models.map((model) => fitToModel(dataset, model));
-  const classes = dataset.task !== 'regress' && dataset.task !== 'custom';
+  const classes = !['binary', 'regress', 'custom'].includes(dataset.task);
   const sessions = await sweep(models, dataset, options, (outputs, batches) => {
     outputs.forEach((output, i) => {
       addOutputs(sums[i]!, output, fitted[i]!, batches[i]!, probabilities[i]!);
@@ -126,7 +134,7 @@ export async function evaluateAll(
     const metrics = dataset.targets && dataset.task !== 'custom' ? sums[i]!.result(dataset.task) : {};
     const versusFirst = pairs[i]!.result(classes);
     // Losses and errors are sums over everything the model says: one value that is no number shows in them.
-    if (Number.isNaN(metrics.loss ?? metrics.mse ?? 0) || Number.isNaN(versusFirst?.maxAbsDifference)) {
+    if (Number.isNaN(metrics.loss ?? metrics.nll ?? metrics.mse ?? 0) || Number.isNaN(versusFirst?.maxAbsDifference)) {
       fail('MODEL_VALUE', 'the model gives outputs that are not finite', { place: models[i]!.name });
     }
     const own = await ownMetrics(dataset, models[i]!.name, session, metrics);

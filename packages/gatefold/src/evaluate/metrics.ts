@@ -13,6 +13,8 @@ export class MetricSums {
   /** Of label sequences: labels, edits that turn what was read into them. */
   private labels = 0;
   private edits = 0;
+  /** Of yes or no: answers, right ones, those of yes, said and right. */
+  private readonly answers = { all: 0, right: 0, wanted: 0, said: 0, both: 0 };
   private squares = 0;
   private absolute = 0;
   private sum = 0;
@@ -41,6 +43,23 @@ export class MetricSums {
     this.loss += loss;
   }
 
+  /** A row of answers, as probabilities of yes or their log-odds, and what is right: 0 or 1 each. */
+  addAnswers(scores: Float32Array, targets: Float32Array, areProbabilities: boolean): void {
+    const { answers } = this;
+    this.count++;
+    scores.forEach((score, i) => {
+      const yes = targets[i] === 1;
+      const said = score > (areProbabilities ? 0.5 : 0);
+      answers.all++;
+      if (said === yes) answers.right++;
+      if (yes) answers.wanted++;
+      if (said) answers.said++;
+      if (said && yes) answers.both++;
+      if (areProbabilities) this.loss -= Math.log(Math.max(yes ? score : 1 - score, 1e-12));
+      else this.loss += Math.log1p(Math.exp(-Math.abs(score))) + Math.max(score, 0) - (yes ? score : 0);
+    });
+  }
+
   addValue(value: number, target: number): void {
     this.count++;
     this.squares += (value - target) ** 2;
@@ -49,7 +68,10 @@ export class MetricSums {
     this.sumOfSquares += target * target;
   }
 
-  /** accuracy, macro F1 and errors of labels as shares, losses in nats (per label, bits per character for texts), errors in the targets' unit. */
+  /**
+   * accuracy, F1 and errors of labels as shares, losses in nats (per label; nll per row of answers; bits per character for texts),
+   * errors in the targets' unit.
+   */
   result(task: Task): Record<string, number> {
     const n = this.count;
     if (task === 'regress') {
@@ -62,6 +84,10 @@ export class MetricSums {
       return { labelErrorRate: this.edits / labels, sequenceAccuracy: this.correct / n, loss: this.loss / labels };
     }
     const loss = this.loss / n;
+    if (task === 'binary') {
+      const { all, right, wanted, said, both } = this.answers;
+      return { nll: loss, accuracy: right / all, f1: (2 * both) / Math.max(1, wanted + said), rows: n };
+    }
     if (task === 'language') {
       return { loss, perplexity: Math.exp(loss), bitsPerSymbol: loss / Math.LN2, accuracy: this.correct / n };
     }
@@ -115,6 +141,7 @@ function editDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
 export function mainMetric(task: Task): { name: string; better: 'more' | 'less'; share: boolean } {
   if (task === 'transcribe') return { name: 'labelErrorRate', better: 'less', share: true };
   if (task === 'language') return { name: 'perplexity', better: 'less', share: false };
+  if (task === 'binary') return { name: 'nll', better: 'less', share: false };
   if (task === 'regress') return { name: 'rmse', better: 'less', share: false };
   return { name: 'accuracy', better: 'more', share: true };
 }

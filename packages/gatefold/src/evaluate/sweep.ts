@@ -67,8 +67,22 @@ function batchSize(session: Session, { inputs }: Dataset): number {
 }
 
 function firstOutput(session: Session, { inputs, batch }: Batch, stream: Stream | undefined): Tensor {
-  const results = stream ? stream.push(inputs) : session.run(inputs, { batch });
+  const results = stream
+    ? stream.push(inputs)
+    : session.program.stepwise && !session.sequential
+      ? stepByStep(session, inputs, batch)
+      : session.run(inputs, { batch });
   return results[session.outputs[0]!.name]!;
+}
+
+/** A model of which a call is one step, over whole sequences. */
+function stepByStep(session: Session, inputs: Batch['inputs'], batch: number): Record<string, Tensor> {
+  const streams = Array.from({ length: batch }, () => session.stream());
+  try {
+    return session.push(streams, inputs);
+  } finally {
+    for (const stream of streams) stream.close();
+  }
 }
 
 /** Whether every step of the inputs gives a row of the first output, so that a sequence may be cut anywhere. */

@@ -1,5 +1,6 @@
 import { fail, type Model } from '@gatefold/runtime';
 import { isZip } from '../data/zip.ts';
+import { isKerasArchitecture, readKerasArchitecture } from './keras/index.ts';
 import { formats } from './registry.ts';
 import type { CellBound, Format, ReadOptions } from './types.ts';
 
@@ -38,6 +39,17 @@ export async function readModel(bytes: Uint8Array, options: ReadOptions = {}): P
       known?.name ??
       `bytes ${[...bytes.subarray(0, 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ') || '(none)'}`,
   });
+}
+
+/**
+ * What a file says of a network that shall be trained from its beginning: of a model file of any format, or Keras' JSON of an
+ * architecture. The weights are to be initialised.
+ * @throws as readModel
+ */
+export async function readArchitecture(bytes: Uint8Array, options: ReadOptions = {}): Promise<Model> {
+  const isModel = formats.some(({ is }) => is(bytes));
+  if (!isModel && isKerasArchitecture(bytes)) return readKerasArchitecture(bytes, options.name);
+  return (await readModel(bytes, options)).model;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import { fail, type Model } from '@gatefold/runtime';
-import { type ReadOptions, readModel, rereadModel } from '../formats/index.ts';
+import { type ReadOptions, readArchitecture, readModel, rereadModel } from '../formats/index.ts';
 import { readBytes } from './files.ts';
 
 export interface LoadedModel {
@@ -28,6 +28,19 @@ export async function loadModel(
   return load(path, (source, options) =>
     readModel(source, { ...options, fix: fixed, ...(text === undefined ? {} : { architecture: text }) }),
   );
+}
+
+/**
+ * The network that a file describes, its weights to be initialised: a model file of any known format, or Keras' JSON.
+ * @throws as loadModel
+ */
+export async function loadArchitecture(path: string, fix: readonly string[] = []): Promise<Model> {
+  const fixed = fixedNumbers(fix);
+  const { model } = await load(path, async (source, options) => ({
+    model: await readArchitecture(source, { ...options, fix: fixed }),
+    format: { name: '', version: '' },
+  }));
+  return model;
 }
 
 /**

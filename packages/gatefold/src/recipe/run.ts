@@ -58,17 +58,19 @@ async function runStep(model: Model, step: RecipeStep, context: PassContext): Pr
 /**
  * Runs the steps one after the other. The recipe is recorded in the model's metadata, after those that made the model
  * what it was. `onStep` sees every intermediate model (for evaluation between steps) and may be asynchronous. `context` may differ
- * from step to step.
+ * from step to step. The steps before `first` are taken as done: `model` is what they made.
  */
 export async function runRecipe(
   model: Model,
   recipe: Recipe,
   context: PassContext | ((index: number) => PassContext) = {},
   onStep?: (outcome: StepOutcome, index: number) => void | Promise<void>,
+  first = 0,
 ): Promise<{ model: Model; steps: readonly StepOutcome[] }> {
   const steps: StepOutcome[] = [];
   let current = model;
   for (const [index, step] of recipe.steps.entries()) {
+    if (index < first) continue;
     const own = typeof context === 'function' ? context(index) : context;
     own.signal?.throwIfAborted();
     const outcome = await runStep(current, step, own);

@@ -30,7 +30,7 @@ export function showMacs({ macsPerStep, denseMacsPerStep }: { macsPerStep: numbe
   return macsPerStep < denseMacsPerStep ? `${executed} of ${showNumber(denseMacsPerStep)}` : executed;
 }
 
-const shares = ['accuracy', 'macroF1', 'agreement', 'labelErrorRate', 'sequenceAccuracy'];
+const shares = ['accuracy', 'macroF1', 'f1', 'agreement', 'labelErrorRate', 'sequenceAccuracy'];
 
 /** A metric by its name: shares as percentages. */
 export function showMetric(name: string, value: number): string {

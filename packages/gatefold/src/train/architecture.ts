@@ -6,16 +6,16 @@ import {
   type Node,
   type Port,
   parseActivation,
+  sizeOf,
   validate,
   type Weight,
 } from '@gatefold/runtime';
 import type { Dataset } from '../data/index.ts';
-import { glorot, normalValues, orthogonal } from './initial.ts';
-import { randomFor } from './random.ts';
+import { initialised } from './initial.ts';
 
 const usage =
   'layers in order: embedding:WIDTH, lstm:UNITS, gru:UNITS, rnn:UNITS, bilstm:UNITS, bigru:UNITS, conv1d:FILTERS:SIZE, ' +
-  'layernorm, batchnorm, dense:UNITS[:ACTIVATION]; a closing "dense" without units takes its width from the data';
+  'layernorm, batchnorm, dense:UNITS[:ACTIVATION]; a closing "dense" without units takes its width from the data; or the path of a file';
 
 interface Layer {
   readonly kind: string;
@@ -29,12 +29,10 @@ class Chain {
   readonly weights: Record<string, Weight> = {};
   value = 'x';
   width: number;
-  private readonly random: () => number;
   private readonly counts = new Map<string, number>();
 
-  constructor(width: number, random: () => number) {
+  constructor(width: number) {
     this.width = width;
-    this.random = random;
   }
 
   private name(kind: string): string {
@@ -47,65 +45,42 @@ class Chain {
     op: string,
     kind: string,
     attributes: Readonly<Record<string, AttributeValue>> = {},
-    weights: Readonly<Record<string, { shape: readonly number[]; data: Float32Array }>> = {},
+    weights: Readonly<Record<string, readonly number[]>> = {},
     x = this.value,
   ): string {
     const name = this.name(kind);
     const named: Record<string, string> = {};
-    for (const [role, { shape, data }] of Object.entries(weights)) {
+    for (const [role, shape] of Object.entries(weights)) {
       named[role] = `${name}/${role}`;
-      this.weights[named[role]] = denseWeight(shape, data);
+      this.weights[named[role]] = denseWeight(shape, new Float32Array(sizeOf(shape)));
     }
     this.nodes.push({ name, op, inputs: { x }, outputs: { y: name }, attributes, weights: named });
     this.value = name;
     return name;
   }
 
-  matrix(rows: number, cols: number) {
-    return { shape: [rows, cols], data: glorot(rows, cols, this.random) };
-  }
-
-  vector(size: number, value = 0) {
-    return { shape: [size], data: new Float32Array(size).fill(value) };
-  }
-
   embedding(vocabulary: number, width: number): void {
-    const data = normalValues(vocabulary * width, width ** -0.5, this.random);
-    this.node('embedding', 'embedding', {}, { table: { shape: [vocabulary, width], data } });
+    this.node('embedding', 'embedding', {}, { table: [vocabulary, width] });
     this.width = width;
   }
 
   dense(units: number, activation?: string): void {
-    this.node('dense', 'dense', {}, { kernel: this.matrix(units, this.width), bias: this.vector(units) });
+    this.node('dense', 'dense', {}, { kernel: [units, this.width], bias: [units] });
     this.width = units;
     if (activation) this.node('unary', activation, { function: [activation] });
   }
 
   recurrent(cell: string, units: number, direction: 'forward' | 'backward', x = this.value): string {
     const gates = { lstm: 4, gru: 3, rnn: 1 }[cell]!;
-    const stacked = (make: () => Float32Array) => {
-      const parts = Array.from({ length: gates }, make);
-      const out = new Float32Array(parts.length * parts[0]!.length);
-      parts.forEach((part, i) => {
-        out.set(part, i * part.length);
-      });
-      return out;
-    };
-    const b = this.vector(gates * units);
-    // The forget gate begins open (Jozefowicz et al. 2015).
-    if (cell === 'lstm') b.data.fill(1, units, 2 * units);
     return this.node(
       'recurrent',
       direction === 'backward' ? `${cell}_back` : cell,
       { cell, units, direction, ...(cell === 'gru' ? { resetAfter: true } : {}) },
       {
-        W: {
-          shape: [gates * units, this.width],
-          data: stacked(() => glorot(units, this.width, this.random)),
-        },
-        U: { shape: [gates * units, units], data: stacked(() => orthogonal(units, this.random)) },
-        b,
-        ...(cell === 'gru' ? { bR: this.vector(gates * units) } : {}),
+        W: [gates * units, this.width],
+        U: [gates * units, units],
+        b: [gates * units],
+        ...(cell === 'gru' ? { bR: [gates * units] } : {}),
       },
       x,
     );
@@ -133,8 +108,7 @@ class Chain {
 }
 
 /**
- * A new model for the data, from a line such as "embedding:64 lstm:256 dense", with random weights (Glorot & Bengio 2010;
- * recurrent matrices orthogonal, Saxe et al. 2014).
+ * A new model for the data, from a line such as "embedding:64 lstm:256 dense", its weights initialised.
  * @throws OPTION_INVALID naming the layer
  */
 export function modelFor(architecture: string, dataset: Dataset, seed = 1): Model {
@@ -159,18 +133,18 @@ export function modelFor(architecture: string, dataset: Dataset, seed = 1): Mode
     shape: ids ? ['batch', 'time'] : ['batch', 'time', shape[2] ?? 1],
     dtype: ids ? 'int32' : 'float32',
   };
-  const chain = new Chain(ids ? 1 : (shape[2] ?? 1), randomFor(seed, 3));
+  const chain = new Chain(ids ? 1 : (shape[2] ?? 1));
   chain.value = name;
   const classes = classesOf(dataset);
-  const regress = dataset.task === 'regress';
   layers.forEach((layer, i) => {
     // One answer per sequence: what follows the last recurrent layer sees its last step alone.
     const ends = isRecurrent(layer) && !layers.slice(i + 1).some(isRecurrent) && oneAnswer(dataset);
     addLayer(chain, layer, { first: i === 0, vocabulary: () => vocabularyOf(dataset, data), outputs: classes, ends });
   });
   if (layers.at(-1)?.kind !== 'dense') invalid(layers.at(-1)!, 'the last layer must be dense');
-  if (!regress) chain.node('softmax', 'softmax');
-  return validate({
+  if (dataset.task === 'binary') chain.node('unary', 'sigmoid', { function: ['sigmoid'] });
+  else if (dataset.task !== 'regress') chain.node('softmax', 'softmax');
+  const model = validate({
     name: 'trained',
     graphs: {
       main: {
@@ -182,11 +156,19 @@ export function modelFor(architecture: string, dataset: Dataset, seed = 1): Mode
     },
     weights: chain.weights,
     metadata: {
-      ...(dataset.classes ? { [dataset.task === 'language' ? 'vocabulary' : 'labels']: dataset.classes } : {}),
-      ...(dataset.frontEnd ? { frontEnd: { ...dataset.frontEnd } } : {}),
+      ...metadataOf(dataset),
       ...(dataset.task === 'transcribe' ? { blank: dataset.blank ?? classes - 1 } : {}),
     },
   });
+  return initialised(model, seed);
+}
+
+/** What the data say that whoever runs the model must know: its symbols or labels, how sounds became features. */
+export function metadataOf({ classes, frontEnd, task }: Dataset): Readonly<Record<string, unknown>> {
+  return {
+    ...(classes ? { [task === 'language' ? 'vocabulary' : 'labels']: classes } : {}),
+    ...(frontEnd ? { frontEnd: { ...frontEnd } } : {}),
+  };
 }
 
 const isRecurrent = ({ kind }: Layer) => /^(bi)?(lstm|gru|rnn)$/.test(kind);
@@ -219,23 +201,17 @@ function addLayer(
   } else if (kind === 'embedding' && first) chain.embedding(vocabulary(), whole(0));
   else if (kind === 'conv1d') {
     const size = whole(1, 3);
-    const kernel = chain.matrix(whole(0), size * chain.width);
+    const kernel = [whole(0), size * chain.width];
     // Causal, so that the model streams.
-    chain.node('conv1d', 'conv1d', { size, padding: [size - 1, 0] }, { kernel, bias: chain.vector(whole(0)) });
+    chain.node('conv1d', 'conv1d', { size, padding: [size - 1, 0] }, { kernel, bias: [whole(0)] });
     chain.width = whole(0);
   } else if (kind === 'layernorm') {
-    const weights = { gamma: chain.vector(chain.width, 1), beta: chain.vector(chain.width) };
+    const weights = { gamma: [chain.width], beta: [chain.width] };
     chain.node('normalization', 'layernorm', { kind: 'layer', epsilon: 1e-5 }, weights);
   } else if (kind === 'batchnorm') {
-    const epsilon = 1e-5;
-    const statistics = { scale: chain.vector(chain.width, (1 + epsilon) ** -0.5), shift: chain.vector(chain.width) };
-    chain.node('scaleShift', 'statistics', { epsilon }, statistics);
-    chain.node(
-      'scaleShift',
-      'batchnorm',
-      {},
-      { scale: chain.vector(chain.width, 1), shift: chain.vector(chain.width) },
-    );
+    const weights = { scale: [chain.width], shift: [chain.width] };
+    chain.node('scaleShift', 'statistics', { epsilon: 1e-5 }, weights);
+    chain.node('scaleShift', 'batchnorm', {}, weights);
   } else if (kind === 'dense') {
     const activation = given[1];
     if (activation !== undefined && !parseActivation([activation]))
@@ -244,15 +220,18 @@ function addLayer(
   } else invalid(layer, `unknown layer "${layer.text}"`);
 }
 
+/** Whether targets stand for every output rather than for the right one. */
+const hasVectors = (task: Dataset['task']) => task === 'regress' || task === 'binary';
+
 function oneAnswer({ task, inputs, targets }: Dataset): boolean {
   if (task === 'classify') return true;
   const steps = Object.values(inputs)[0]!.shape[1];
-  return task === 'regress' && !(targets && targets.shape.length > 2 && targets.shape[1] === steps);
+  return hasVectors(task) && !(targets && targets.shape.length > 2 && targets.shape[1] === steps);
 }
 
 function classesOf({ task, targets, classes, blank }: Dataset): number {
   if (!targets) return classes?.length ?? 1;
-  if (task === 'regress') return targets.shape.length === 1 ? 1 : targets.shape.at(-1)!;
+  if (hasVectors(task)) return targets.shape.length === 1 ? 1 : targets.shape.at(-1)!;
   const known = classes?.length ?? 1 + targets.data.reduce((most, label) => Math.max(most, label), 0);
   if (task !== 'transcribe') return known;
   // Without a number of its own the blank comes after the labels.

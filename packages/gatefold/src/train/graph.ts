@@ -10,9 +10,10 @@ import {
   sizeOf,
 } from '@gatefold/runtime';
 import type { Backend, Matrix } from './backend/types.ts';
-import { multiplyBy } from './functions.ts';
+import { dropFactors, dropOut } from './dropout.ts';
 import { type CarriedState, type TrainContext, trainOps, type Value } from './ops/index.ts';
 import type { Parameters } from './parameters.ts';
+import { isStepwise, joinSteps, States, stepOf } from './states.ts';
 import { Tape, type Var } from './tape.ts';
 
 /** Arrays of one batch by input name, [batch, time, …] row-major as a session takes them. */
@@ -39,13 +40,37 @@ export interface Forward {
   readonly output: Value;
 }
 
+/** A state that comes in by a port and goes out by another. */
+interface StatePort {
+  readonly input: string;
+  /** The value that it is afterwards. */
+  readonly value: string;
+  readonly width: number;
+  /** Among the owners of states. */
+  readonly owner: string;
+}
+
+/** What one batch goes through the graph with. */
+interface Pass {
+  readonly tape: Tape;
+  readonly parameters: Parameters;
+  readonly options: ForwardOptions;
+  readonly states: States;
+  /** Dropout of recurrent states by node: the same at all steps. */
+  readonly dropped: Map<string, Matrix>;
+}
+
 /** A model's graph as a function to be differentiated: the same nodes that the runtime lowers. */
 export class TrainGraph {
   private readonly nodes: readonly Node[];
   private readonly inputs: readonly Port[];
+  private readonly ports: ReadonlySet<string>;
+  private readonly statePorts: readonly StatePort[];
+  private readonly stepwise: boolean;
   private readonly output: string;
   private readonly context: (node: Node) => OpContext;
   private readonly widthOf: (port: Port) => { width: number; timed: boolean };
+  /** By node, and by port. */
   private states = new Map<string, CarriedState>();
 
   /**
@@ -56,14 +81,17 @@ export class TrainGraph {
     const { graph, name } = graphOf(model);
     const analysis = analyse(model, name);
     this.output = output ?? graph.outputs[0]!.value;
-    this.nodes = neededFor(this.output, graph.nodes);
-    this.inputs = graph.inputs;
-    if (graph.states.length > 0) {
-      fail('MODEL_UNSUPPORTED', 'a model whose states are ports cannot be trained', {
-        place: graph.states[0]!.input,
-        hint: 'train the model that it was exported from',
-      });
-    }
+    const { values } = analysis;
+    this.statePorts = graph.states.map(({ input, output: port }) => ({
+      input,
+      value: graph.outputs.find((candidate) => candidate.name === port)!.value,
+      width: sizeOf(values.get(input)!.shape),
+      owner: `port:${input}`,
+    }));
+    this.nodes = neededFor([this.output, ...this.statePorts.map(({ value }) => value)], graph.nodes);
+    this.ports = new Set(graph.inputs.map((port) => port.name));
+    this.inputs = graph.inputs.filter((port) => !this.statePorts.some(({ input }) => input === port.name));
+    this.stepwise = isStepwise(graph);
     for (const { op, name: place } of this.nodes) {
       if (!trainOps.has(op)) {
         fail('MODEL_UNSUPPORTED', `"${op}" cannot be trained through`, {
@@ -95,36 +123,63 @@ export class TrainGraph {
 
   /** @throws INPUT_SHAPE, and what the ops refuse */
   forward(backend: Backend, parameters: Parameters, inputs: BatchInputs, options: ForwardOptions): Forward {
-    const { batch } = options;
+    const { batch, carry = false } = options;
     const tape = new Tape(backend);
-    const values = new Map<string, Value>();
-    for (const port of this.inputs) {
-      const lengths = options.lengths?.[port.name];
-      values.set(port.name, { ...this.load(tape, port, inputs[port.name]!, batch), ...(lengths ? { lengths } : {}) });
+    const states = new States(tape, batch, carry ? this.states : new Map());
+    const pass: Pass = { tape, parameters, options, states, dropped: new Map() };
+    const loaded = new Map(
+      this.inputs.map((port): [string, Value] => {
+        const lengths = options.lengths?.[port.name];
+        return [port.name, { ...this.load(tape, port, inputs[port.name]!, batch), ...(lengths ? { lengths } : {}) }];
+      }),
+    );
+    const output = this.stepwise ? this.allSteps(pass, loaded) : this.once(pass, loaded);
+    if (carry) this.states = states.carried();
+    return { tape, output };
+  }
+
+  /** All nodes, each once; returns the output. */
+  private once(pass: Pass, inputs: ReadonlyMap<string, Value>): Value {
+    const { tape, options, states } = pass;
+    const values = new Map(inputs);
+    for (const { input, owner, width } of this.statePorts) {
+      const v = states.of(owner)?.state ?? tape.constant(zeros(tape.backend, options.batch, width));
+      values.set(input, { v, steps: 1 });
     }
-    const ports = new Set(this.inputs.map(({ name }) => name));
     for (const node of this.nodes) {
-      const outputs = trainOps.get(node.op)!(this.contextOf(tape, node, values, ports, parameters, options));
+      const outputs = trainOps.get(node.op)!(this.contextOf(pass, node, values));
       for (const [name, value] of Object.entries(node.outputs)) values.set(value, outputs[name]!);
     }
-    return { tape, output: values.get(this.output)! };
+    for (const { owner, value } of this.statePorts) states.set(owner, { state: values.get(value)!.v });
+    return values.get(this.output)!;
+  }
+
+  /** One step after the other, the states of each the beginning of the next. */
+  private allSteps(pass: Pass, inputs: ReadonlyMap<string, Value>): Value {
+    const { tape, options } = pass;
+    const [first] = inputs.values();
+    const { steps, lengths } = first!;
+    const parts: Var[] = [];
+    for (let t = 0; t < steps; t++) {
+      const now = [...inputs].map(([name, value]): [string, Value] => [name, stepOf(tape, value, options.batch, t)]);
+      parts.push(this.once(pass, new Map(now)).v);
+    }
+    return { v: joinSteps(tape, parts), steps, ...(lengths ? { lengths } : {}) };
   }
 
   private contextOf(
-    tape: Tape,
+    { tape, parameters, options, states, dropped }: Pass,
     node: Node,
     values: ReadonlyMap<string, Value>,
-    ports: ReadonlySet<string>,
-    parameters: Parameters,
-    { batch, random, dropout = 0, recurrentDropout = 0, training = false, carry = false }: ForwardOptions,
   ): TrainContext {
+    const { batch, random, dropout = 0, recurrentDropout = 0, training = false } = options;
     const drops = random && dropout > 0 && (node.op === 'recurrent' || node.op === 'dense');
     const known = new Map<string, Value>();
     const read = (name: string): Value | undefined => {
       const value = node.inputs[name];
       if (value === undefined) return undefined;
       const found = values.get(value)!;
-      if (!drops || name !== 'x' || ports.has(value)) return found;
+      if (!drops || name !== 'x' || this.ports.has(value)) return found;
       const dropped = known.get(name) ?? { ...found, v: dropOut(tape, found.v, dropout, random) };
       known.set(name, dropped);
       return dropped;
@@ -137,19 +192,21 @@ export class TrainGraph {
       optional: read,
       weight: (role) => (node.weights[role] === undefined ? undefined : parameters.get(node.weights[role])),
       moves: training && node.weights.scale !== undefined && parameters.moves(node.weights.scale),
-      recurrentDropout: (width) =>
-        random && recurrentDropout > 0 ? dropFactors(tape.backend, batch, width, recurrentDropout, random) : undefined,
-      carried: () => (carry ? this.states.get(node.name) : undefined),
-      carry: (state) => {
-        if (carry) this.states.set(node.name, state);
+      recurrentDropout(width) {
+        if (!random || recurrentDropout === 0) return undefined;
+        const factors = dropped.get(node.name) ?? dropFactors(tape.backend, batch, width, recurrentDropout, random);
+        dropped.set(node.name, factors);
+        return factors;
       },
+      before: () => states.of(node.name),
+      after: (made) => states.set(node.name, made),
     };
   }
 
   /** [batch, time, width] → [time·batch, width] */
   private load(tape: Tape, port: Port, array: ArrayLike<number>, batch: number): Value {
     const { width, timed } = this.widthOf(port);
-    const steps = timed ? array.length / (batch * width) : 1;
+    const steps = timed || this.stepwise ? array.length / (batch * width) : 1;
     if (!Number.isInteger(steps) || steps < 1 || array.length !== steps * batch * width) {
       fail('INPUT_SHAPE', `input "${port.name}" has the wrong number of values`, {
         place: port.name,
@@ -170,9 +227,9 @@ export class TrainGraph {
   }
 }
 
-/** Nodes that the value depends on, in order. */
-export function neededFor(value: string, nodes: readonly Node[]): Node[] {
-  const needed = new Set([value]);
+/** Nodes that the values depend on, in order. */
+export function neededFor(values: readonly string[], nodes: readonly Node[]): Node[] {
+  const needed = new Set(values);
   const out: Node[] = [];
   for (const node of [...nodes].reverse()) {
     if (!Object.values(node.outputs).some((output) => needed.has(output))) continue;
@@ -182,15 +239,8 @@ export function neededFor(value: string, nodes: readonly Node[]): Node[] {
   return out.reverse();
 }
 
-/** 1/(1 − rate) or 0 (Srivastava et al. 2014). */
-function dropFactors(backend: Backend, rows: number, cols: number, rate: number, random: () => number): Matrix {
-  const factors = new Float32Array(rows * cols);
-  for (let i = 0; i < factors.length; i++) factors[i] = random() < rate ? 0 : 1 / (1 - rate);
+function zeros(backend: Backend, rows: number, cols: number): Matrix {
   const m = backend.alloc(rows, cols);
-  backend.write(m, factors);
+  backend.fill(m, 0);
   return m;
-}
-
-function dropOut(tape: Tape, v: Var, rate: number, random: () => number): Var {
-  return multiplyBy(tape, v, dropFactors(tape.backend, v.value.rows, v.value.cols, rate, random));
 }

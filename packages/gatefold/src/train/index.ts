@@ -1,13 +1,14 @@
-export { modelFor } from './architecture.ts';
+export { metadataOf, modelFor } from './architecture.ts';
 export { type Build, bestBuild } from './backend/builds.ts';
 export type { Backend, Matrix } from './backend/types.ts';
 export { WasmBackend } from './backend/wasm.ts';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
 export { bestPath } from './ctc.ts';
 export { holdOut } from './hold-out.ts';
-
+export { initialised } from './initial.ts';
 export { type Channel, serveReplica, type Workers } from './parallel.ts';
 export type { Parameters } from './parameters.ts';
 export { gradientMoments } from './probe.ts';
 export { randomFor } from './random.ts';
 export { type Companion, type TrainEvent, type TrainOptions, type TrainResult, train } from './trainer.ts';
+export { webWorkers } from './web-workers.ts';

@@ -34,7 +34,18 @@ export function headOf(
   if (task === 'regress') return { value, loss: kind };
   if (task === 'custom') {
     fail('DATA_INVALID', 'data of the task "custom" have no loss to train with', {
-      hint: 'choose --task classify, label, transcribe, language or regress',
+      hint: 'choose --task classify, label, transcribe, language, binary or regress',
+    });
+  }
+  const sigmoid = last?.op === 'unary' && parseActivation(last.attributes.function)?.[0] === 'sigmoid';
+  if (task === 'binary') {
+    if (smoothing > 0) fail('OPTION_INVALID', 'only classes are smoothed', { place: '--smoothing' });
+    return { value: sigmoid ? last.inputs.x! : value, loss: 'logistic' };
+  }
+  if (sigmoid) {
+    fail('DATA_INVALID', 'the model answers yes or no, the data want classes', {
+      place: last.name,
+      hint: 'choose --task binary',
     });
   }
   const before = last?.op === 'softmax' ? last.inputs.x! : undefined;
@@ -42,9 +53,7 @@ export function headOf(
     if (smoothing > 0) fail('OPTION_INVALID', 'labels without a place cannot be smoothed', { place: '--smoothing' });
     return { value: before ?? value, loss: 'transcript', ...blank };
   }
-  if (before !== undefined) return { value: before, loss: 'classes' };
-  const sigmoid = last?.op === 'unary' && parseActivation(last.attributes.function)?.[0] === 'sigmoid';
-  return sigmoid ? { value: last.inputs.x!, loss: 'logistic' } : { value, loss: 'classes' };
+  return { value: before ?? value, loss: 'classes' };
 }
 
 /** Targets of the teacher, [rows, classes] as the outputs' rows stand, and how much they count. */
@@ -84,8 +93,8 @@ function rowWeights(backend: Backend, batch: number, { v, steps, lengths }: Valu
 }
 
 /**
- * The mean over a batch's examples of their loss (of an example's rows for classes, of its elements else; per label where
- * labels have no places), and its gradient at the output.
+ * The mean over a batch's examples of their loss (of an example's rows for classes and answers, of its elements else; per label
+ * where labels have no places), and its gradient at the output.
  * @throws DATA_INVALID where targets and outputs do not fit
  */
 export function applyLoss(
@@ -133,7 +142,9 @@ function rowsLoss(
   backend.write(targets, timeFirst(given, batch, output.steps));
   const gradient = output.v.gradient();
   if (loss !== 'classes') {
-    return backend.elementLoss(loss, delta, value, targets, rowWeights(backend, batch, output, 1 / cols), gradient);
+    // The answers of a row are independent: its loss is −log of their joint probability.
+    const whole = loss === 'logistic' ? 1 : 1 / cols;
+    return backend.elementLoss(loss, delta, value, targets, rowWeights(backend, batch, output, whole), gradient);
   }
   const label = given.find((value) => value >= cols);
   if (label !== undefined) {

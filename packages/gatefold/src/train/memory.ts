@@ -7,6 +7,7 @@ import { neededFor } from './graph.ts';
 import { headOf } from './losses.ts';
 import { Optimizer, type OptimizerOptions } from './optimizer.ts';
 import { Replica, type ReplicaSpec } from './replica.ts';
+import { isStepwise } from './states.ts';
 
 /** Memory of a run, in bytes, of each of its threads. */
 export interface MemoryPlan {
@@ -121,13 +122,14 @@ function keptOfBatch({ spec }: PlannedRun, { examples, steps }: Largest): number
   const { graph } = graphOf(model);
   const { times, values } = analyse(model);
   const { rows } = new ChunkRows(times).count(steps, 0);
+  const calls = isStepwise(graph) ? Math.max(...Object.values(steps)) : 1;
   const sizeOfValue = (value: string) => {
     const { time, shape } = values.get(value)!;
-    return examples * rows[time]! * sizeOf(shape);
+    return examples * calls * rows[time]! * sizeOf(shape);
   };
   const views = new Set(['last', 'slice', 'reshape', 'mask']);
   let kept = graph.inputs.reduce((sum, { name }) => sum + sizeOfValue(name), 0);
-  for (const node of neededFor(headOf(model, spec.task, spec.loss).value, graph.nodes)) {
+  for (const node of neededFor([headOf(model, spec.task, spec.loss).value], graph.nodes)) {
     if (node.op === 'recurrent') {
       const { cell, options } = cellOf(new OpContext(node, model, values, [...times]));
       const { time } = values.get(node.inputs.x!)!;

@@ -1,4 +1,4 @@
-import type { Model } from '@gatefold/runtime';
+import { fail, type Model } from '@gatefold/runtime';
 import type { Task } from '../data/index.ts';
 import type { Backend } from './backend/types.ts';
 import type { TrainBatch } from './batches.ts';
@@ -23,7 +23,11 @@ export class Teacher {
   private readonly share: number;
   private readonly temperature: number;
 
+  /** @throws OPTION_INVALID for a task whose outputs are no distribution */
   constructor(backend: Backend, { model, share = 0.5, temperature = 2 }: TeacherOptions, task: Task) {
+    if (task === 'binary' || task === 'regress') {
+      fail('OPTION_INVALID', 'a teacher teaches classes', { place: '--teacher', found: `--task ${task}` });
+    }
     this.backend = backend;
     this.parameters = new Parameters(backend, model, { which: 'none' });
     this.graph = new TrainGraph(model, headOf(model, task, {}).value);

@@ -86,6 +86,43 @@ describe('pruning from the command line', () => {
     expect(readFileSync(at('cut.gatefold'))).toEqual(readFileSync(at('whole.gatefold')));
   });
 
+  it('an interrupted recipe goes on after the last step that was finished', async () => {
+    const steps = [
+      'pass: prune, sparsity: 0.5, train: { epochs: 3 }',
+      'pass: quantize, bits: 8, train: { epochs: 8, batch: 8 }',
+      'pass: finetune, epochs: 1',
+    ];
+    const recipe = (name: string, lines: readonly string[]) =>
+      writeFileSync(at(name), `version: 1\nsteps:\n${lines.map((line) => `  - { ${line} }\n`).join('')}`);
+    recipe('r.yaml', steps);
+    recipe('other.yaml', steps.slice(1));
+    const compress = (name: string, output: string, ...more: string[]) => {
+      const data = ['--data', at('d.npz'), '--task', 'classify'];
+      return gatefold('compress', at('m.gatefold'), '--recipe', at(name), ...data, '-o', at(output), ...more);
+    };
+    const whole = await compress('r.yaml', 'r-whole.gatefold');
+    const cut = compress('r.yaml', 'r-cut.gatefold');
+    const kept = at('r-cut.gatefold.checkpoint.steps');
+    while (!existsSync(kept)) await new Promise((resolve) => setTimeout(resolve, 2));
+    process.emit('SIGINT');
+    expect(await cut).toMatchObject({ status: 130, json: { interrupted: true } });
+    const finished = readGatefold(new Uint8Array(readFileSync(kept))).metadata.finishedSteps as {
+      reports: { seconds: number }[];
+    };
+    expect(finished.reports).toHaveLength(1);
+
+    const other = await compress('other.yaml', 'r-cut.gatefold', '--resume');
+    expect(other.json.error).toMatchObject({ code: 'STATE_INVALID', place: kept });
+    expect((await compress('r.yaml', 'r-cut.gatefold')).json.error).toMatchObject({ code: 'FILE_EXISTS' });
+    const rest = await compress('r.yaml', 'r-cut.gatefold', '--resume');
+    const [found, expected] = [rest, whole].map(({ json }) => json.steps as { seconds: number }[]);
+    expect(found!.map((step) => ({ ...step, seconds: 0 }))).toEqual(expected!.map((step) => ({ ...step, seconds: 0 })));
+    // The first step was not done again.
+    expect(found![0]!.seconds).toBe(finished.reports[0]!.seconds);
+    expect(readFileSync(at('r-cut.gatefold'))).toEqual(readFileSync(at('r-whole.gatefold')));
+    expect(existsSync(kept)).toBe(false);
+  });
+
   it('trains a new model with few weights from the first step on', async () => {
     const fresh = ['train', '--arch', 'lstm:32 dense', '--data', at('d.npz'), '--task', 'classify', '--batch', '16'];
     const how = ['--sparsity', '0.7', '--epochs', '20', '--rate', '0.02', '-o', at('sparse.gatefold')];

@@ -53,6 +53,45 @@ describe('training from the command line', () => {
     expect(after!.weights['lstm/b']!.encoding).not.toEqual(before!.weights['lstm/b']!.encoding);
   });
 
+  it('takes the network of a file: new weights by the seed, the same labels and symbols', async () => {
+    const data = fresh.slice(3);
+    // As Keras' to_json() gives it, with no softmax of its own.
+    const [input, lstm, dense] = [
+      { class_name: 'InputLayer', config: { name: 'x', batch_shape: [null, null, 1] } },
+      { class_name: 'LSTM', config: { name: 'lstm', trainable: true, units: 8 } },
+      { class_name: 'Dense', config: { name: 'dense', trainable: true, units: 2 } },
+    ];
+    const json = { class_name: 'Sequential', config: { name: 'net', layers: [input, lstm, dense] } };
+    writeFileSync(at('net.json'), JSON.stringify(json));
+    const options = [...data, '--epochs', '12', '--rate', '0.02'];
+    const made = await gatefold('train', '--arch', at('net.json'), ...options, '-o', at('k.gatefold'));
+    expect((made.json.metrics as { accuracy: number }).accuracy).toBeGreaterThan(0.9);
+
+    // A model that has learnt, was coded and is named after what was done to it: nothing of it stays but the network.
+    await gatefold('quantize', at('k.gatefold'), '--bits', '4', '-o', at('kq.gatefold'));
+    const again = await gatefold('train', '--arch', at('kq.gatefold'), ...options, '-o', at('k2.gatefold'));
+    expect(again.json.epochs).toEqual(
+      (made.json.epochs as object[]).map((epoch) => ({ ...epoch, seconds: expect.any(Number) })),
+    );
+    const [first, second] = ['k', 'k2'].map((name) =>
+      readGatefold(new Uint8Array(readFileSync(at(`${name}.gatefold`)))),
+    );
+    expect(second).toEqual({ ...first, name: second!.name });
+    const other = await gatefold('train', '--arch', at('net.json'), ...options, '--seed', '2', '-o', at('k3.gatefold'));
+    expect((other.json.epochs as { loss: number }[])[0]!.loss).not.toBe(
+      (made.json.epochs as { loss: number }[])[0]!.loss,
+    );
+  });
+
+  it('learns from all and keeps the last epoch, where nothing is held out', async () => {
+    const made = await gatefold(...fresh, '--epochs', '2', '--hold-out', '0', '-o', at('all.gatefold'));
+    expect(made).toMatchObject({ status: 0, json: { steps: 2 * 30, metrics: { total: 240 } } });
+    expect(made.json.epochs).toMatchObject([
+      { epoch: 1, best: false },
+      { epoch: 2, best: false },
+    ]);
+  });
+
   it('interrupted and resumed gives the file of a run that was not', async () => {
     const options = ['--epochs', '6', '--dropout', '0.1'];
     await gatefold(...fresh, ...options, '-o', at('whole.gatefold'));

@@ -146,6 +146,20 @@ describe('npz and npy', () => {
     ).toBe('regress');
   });
 
+  it('infers answers: rows of any number of ones at every step', () => {
+    const steps = { shape: [1, 2, 3], data: Float32Array.of(1, 0, 1, 0, 0, 0) };
+    const x = { shape: [1, 2, 1], data: Float32Array.of(0.5, 1) };
+    const file = (y: typeof steps) =>
+      writeNpz([
+        ['x', x],
+        ['y', y],
+      ]);
+    expect(datasetFromFile('d.npz', file(steps))).toMatchObject({ task: 'binary', targets: { shape: [1, 2, 3] } });
+    const counts = { ...steps, data: Float32Array.of(2, 0, 1, 0, 0, 0) };
+    expect(datasetFromFile('d.npz', file(counts)).task).toBe('label');
+    expect(() => datasetFromFile('d.npz', file(counts), { task: 'binary' })).toThrow(/neither 0 nor 1/);
+  });
+
   it('needs no targets for calibration', () => {
     const data = datasetFromFile(
       'd.npz',

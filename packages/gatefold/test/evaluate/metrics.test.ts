@@ -84,6 +84,37 @@ describe('classes', () => {
   });
 });
 
+describe('answers', () => {
+  const targets = Float32Array.of(1, 0, 1);
+  const probabilities = [0.75, 0.5, 0.25];
+  const logits = probabilities.map((p) => Math.log(p / (1 - p)));
+
+  it.each([
+    ['probabilities', probabilities, true],
+    ['log-odds', logits, false],
+  ])('of %s: the loss of a row is that of all its answers together', (_, scores, areProbabilities) => {
+    const sums = new MetricSums();
+    for (let row = 0; row < 2; row++) sums.addAnswers(Float32Array.from(scores), targets, areProbabilities);
+    // Said: yes, no, no. Right: the first two.
+    const loss = -(Math.log(0.75) + Math.log(0.5) + Math.log(0.25));
+    const { nll, ...rest } = sums.result('binary');
+    expect(nll).toBeCloseTo(loss, 6);
+    expect(rest).toEqual({ accuracy: 2 / 3, f1: 2 / 3, rows: 2 });
+  });
+
+  it('stays finite where what is right was impossible, and for huge log-odds', () => {
+    for (const [score, areProbabilities] of [
+      [0, true],
+      [-1e30, false],
+    ] as const) {
+      const sums = new MetricSums();
+      sums.addAnswers(Float32Array.of(score), Float32Array.of(1), areProbabilities);
+      expect(sums.result('binary').nll).toBeGreaterThan(27);
+      expect(sums.result('binary').nll).toBeLessThan(2e30);
+    }
+  });
+});
+
 describe('values', () => {
   const result = (pairs: [number, number][]) => {
     const sums = new MetricSums();

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { fail, writeGatefold } from '@gatefold/runtime';
+import { crc32, fail, writeGatefold } from '@gatefold/runtime';
 import { withSymbols } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
@@ -75,13 +75,16 @@ export async function compressWith(
       hint: 'give them with --data',
     });
   }
-  const steps: StepReport[] = [];
   const place = `${flags.output}.checkpoint`;
-  const checkpoints = await StepCheckpoints.at(context, place, flags.resume ?? false);
+  const run = JSON.stringify([crc32(before.source), context.seed, flags.threads ?? 1, recipe]);
+  const checkpoints = await StepCheckpoints.at(context, place, flags.resume ?? false, run);
+  const { finished: earlier } = checkpoints;
+  const steps = [...(earlier?.reports ?? [])] as StepReport[];
+  if (earlier) context.note(`going on after step ${steps.length} of ${recipe.steps.length}`);
   let start = performance.now();
   const interrupt = new Interrupt();
   const made = runRecipe(
-    withSymbols(before.model, training ?? dataset),
+    earlier?.model ?? withSymbols(before.model, training ?? dataset),
     recipe,
     (index) => {
       interrupt.heed(trains(recipe.steps[index]!));
@@ -99,8 +102,10 @@ export async function compressWith(
       const metrics = between ? (await evaluate(made, dataset, { signal: context.signal, onProgress })).metrics : {};
       const bytes = writeGatefold(made).length;
       steps.push({ pass, summary: changes, warnings, metrics, bytes, seconds, ...(search ? { search } : {}) });
+      if (index < recipe.steps.length - 1 && recipe.steps.some(trains)) await checkpoints.finish(made, steps);
       start = performance.now();
     },
+    steps.length,
   );
   const finished = await made
     .catch((error) => {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { fail, type Model, usesOf, validate } from '@gatefold/runtime';
 import { match, placeOf, requireMatch } from '../../compress/address.ts';
@@ -7,11 +8,14 @@ import { keepZeros, type SparseStart, sparseFromStart } from '../../compress/pru
 import { trainOptionsOf } from '../../compress/train-settings.ts';
 import { type Dataset, fitToModel } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
-import { loadModel, loadWritten } from '../../node/load.ts';
+import type { KnownModel } from '../../node/data.ts';
+import { loadArchitecture, loadModel, loadWritten } from '../../node/load.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { showBytes, showMetric } from '../../report/index.ts';
 import {
   holdOut,
+  initialised,
+  metadataOf,
   modelFor,
   type TrainEvent,
   type TrainOptions,
@@ -21,7 +25,7 @@ import {
 } from '../../train/index.ts';
 import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
-import { dataFor, dataForNew } from '../data-source.ts';
+import { dataFor, dataForNew, knownFrom } from '../data-source.ts';
 import { Interrupt } from '../interrupt.ts';
 import { openLog } from '../log.ts';
 import { openModel } from '../open.ts';
@@ -35,7 +39,8 @@ type Flags = DataFlags &
 interface Prepared {
   readonly model: Model;
   readonly data: Dataset;
-  readonly valid: Dataset;
+  /** What judges after each epoch; where nothing does, the last epoch is kept. */
+  readonly valid?: Dataset;
   /** The file the model came from. */
   readonly source?: Uint8Array;
   readonly epochs: number;
@@ -48,16 +53,29 @@ export async function trainNew(context: Context, flags: Flags): Promise<void> {
   if (!flags.arch) {
     fail('OPTION_INVALID', 'say which layers the model shall have', {
       place: '--arch',
-      expected: 'for instance --arch "lstm:128 dense"',
+      expected: 'for instance --arch "lstm:128 dense", or a file: Keras\' JSON of a model, or a model',
     });
   }
-  const whole = await dataForNew(flags, flags.data!);
-  const model = modelFor(flags.arch, whole, context.seed);
-  const judge = flags.valid === undefined ? undefined : await dataForNew(flags, flags.valid, whole);
+  const file = existsSync(flags.arch) ? await loadArchitecture(flags.arch, flags.fix) : undefined;
+  const whole = await dataForNew(flags, flags.data!, file && knownTo(file));
+  const model = file ? newFrom(file, whole, context.seed) : modelFor(flags.arch, whole, context.seed);
+  const judge = flags.valid === undefined ? undefined : await dataForNew(flags, flags.valid, knownFrom(whole));
   const epochs = flags.epochs ?? 10;
   const sparse = sparseOf(flags, model, { seed: context.seed, epochs });
   const prepared = { model: sparse?.model ?? model, ...parted(context, flags, whole, judge), epochs };
   await run(context, flags, { ...prepared, ...(sparse ? { sparse } : {}) });
+}
+
+/** What a network that was read from a file already says of its data; undefined where that is nothing. */
+function knownTo({ metadata }: Model): KnownModel | undefined {
+  return ['vocabulary', 'labels', 'frontEnd'].some((key) => metadata[key] !== undefined) ? { metadata } : undefined;
+}
+
+/** The network of a file with new weights. What was done to the old ones is no part of it. */
+function newFrom(file: Model, dataset: Dataset, seed: number): Model {
+  const { recipes: _, ...metadata } = file.metadata;
+  const model = initialised(file, seed);
+  return { ...model, metadata: { ...metadata, ...metadataOf(fitToModel(dataset, model)) } };
 }
 
 function sparseOf(
@@ -85,7 +103,7 @@ function parted(
   { holdOut: share = 0.1 }: TrainFlags,
   whole: Dataset,
   judge: Dataset | undefined,
-): { data: Dataset; valid: Dataset } {
+): { data: Dataset; valid?: Dataset } {
   if (whole.frontEnd && !whole.targets) {
     fail('DATA_INVALID', 'the recordings have no labels to learn', {
       place: whole.name,
@@ -93,17 +111,18 @@ function parted(
     });
   }
   if (judge) return { data: whole, valid: judge };
+  if (share === 0) return { data: whole };
   const { train: data, valid } = holdOut(whole, share, context.seed);
   context.note(`no --valid: ${(share * 100).toFixed(0)} % of ${whole.name} is held out to judge with`);
   return { data, valid };
 }
 
 async function run(context: Context, flags: Flags, prepared: Prepared): Promise<void> {
-  const { model, valid } = prepared;
+  const { model, valid, data } = prepared;
   const checkpoint = flags.checkpoint ?? `${flags.output}.checkpoint`;
   const checkpoints = await StepCheckpoints.at(context, checkpoint, flags.resume ?? false);
   const { resume, save } = checkpoints.of(0);
-  const judged = fitToModel(valid, model);
+  const judged = fitToModel(valid ?? data, model);
   const { name, better } = mainMetric(judged.task);
   const judge = async (candidate: Model) => (await evaluate(candidate, judged)).metrics[name]!;
   const before = prepared.source ? await judge(model) : undefined;
@@ -122,14 +141,14 @@ async function run(context: Context, flags: Flags, prepared: Prepared): Promise<
       ...(workers ? { workers } : {}),
       backend: new WasmBackend(Math.min(2 ** 31, Math.floor(totalmem() / (flags.threads ?? 1) / 4) * 4)),
       signal: AbortSignal.any([context.signal, interrupt.signal]),
-      validate: async (candidate) => (better === 'less' ? 1 : -1) * (await judge(candidate)),
+      ...(valid ? { validate: async (candidate) => (better === 'less' ? 1 : -1) * (await judge(candidate)) } : {}),
       onCheckpoint: save,
       onEvent: (event) => {
         const line = describe(event, name, better);
         log?.write(line);
         if (event.kind === 'epoch') {
           epochsSeen.push(line);
-          context.note(epochLine(event, prepared.epochs, name, Number(line[name])));
+          context.note(epochLine(event, prepared.epochs, name, line[name]));
         } else {
           context.progress.update(event.step, event.total, `training, loss ${event.loss.toFixed(4)}`);
         }
@@ -209,17 +228,17 @@ function trainedWithout(model: Model, frozen: readonly string[]): (name: string)
 function describe(event: TrainEvent, metric: string, better: 'more' | 'less'): Record<string, unknown> {
   if (event.kind === 'step') return { ...event };
   const { validation, ...rest } = event;
-  return validation === undefined
-    ? rest
-    : { ...rest, epoch: rest.epoch + 1, [metric]: better === 'less' ? validation : -validation };
+  const judged = validation === undefined ? {} : { [metric]: better === 'less' ? validation : -validation };
+  return { ...rest, epoch: rest.epoch + 1, ...judged };
 }
 
 function epochLine(
   { epoch, loss, best, seconds }: Extract<TrainEvent, { kind: 'epoch' }>,
   epochs: number,
   metric: string,
-  value: number,
+  value: unknown,
 ): string {
   const mark = best ? '  best so far' : '';
-  return `epoch ${epoch + 1} of ${epochs}: loss ${loss.toFixed(4)}, ${metric} ${showMetric(metric, value)}, ${seconds.toFixed(1)} s${mark}`;
+  const judged = typeof value === 'number' ? `, ${metric} ${showMetric(metric, value)}` : '';
+  return `epoch ${epoch + 1} of ${epochs}: loss ${loss.toFixed(4)}${judged}, ${seconds.toFixed(1)} s${mark}`;
 }

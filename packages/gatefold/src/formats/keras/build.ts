@@ -12,6 +12,8 @@ export interface KerasSource {
   readonly config: ModelConfig;
   readonly version: KerasVersion;
   readonly source: WeightSource;
+  /** The weights are yet to be learnt. */
+  readonly isNew?: boolean;
   /** What Gatefold wrote beside them. */
   readonly metadata?: Model['metadata'];
 }
@@ -21,7 +23,7 @@ export interface KerasSource {
  * @throws MODEL_*, FILE_UNUSED, FILE_CORRUPT
  */
 export function buildModel(
-  { config, version, source, metadata = {} }: KerasSource,
+  { config, version, source, isNew = false, metadata = {} }: KerasSource,
   origin: Readonly<Record<string, unknown>>,
   name: string | undefined,
 ): Model {
@@ -29,7 +31,7 @@ export function buildModel(
   const ports = inputPorts(config);
   for (const port of ports) builder.addInput(port);
   const inputs = ports.map((port): KerasTensor => ({ value: port.name, ids: port.dtype === 'int32' }));
-  const tensors = readGraph({ builder, version }, config, '', inputs, source.supply);
+  const tensors = readGraph({ builder, version, isNew }, config, '', inputs, source.supply);
   source.checkUsed();
   const taken = new Set(ports.map((port) => port.name));
   const outputs = tensors.map(({ value }, i) => {

@@ -5,7 +5,7 @@ import { metadataFrom, metadataKey } from '../metadata.ts';
 import type { KerasSource } from './build.ts';
 import { modelConfig } from './config.ts';
 import { parseJson } from './json.ts';
-import { parseVersion } from './version.ts';
+import { type KerasVersion, parseVersion } from './version.ts';
 import { namedSource, numberedSource } from './weight-source.ts';
 
 /** Bounds on what is inflated, in bytes. */
@@ -50,7 +50,7 @@ export function openHdf5Model(bytes: Uint8Array, architecture: string | undefine
   const place = stored === undefined ? 'architecture' : 'model_config';
   const json = parseJson(stored ?? architecture!, place);
   const written = ['', root].map((group) => file.text(group, 'keras_version')).find((text) => text !== undefined);
-  const version = parseVersion(written ?? textIn(json, 'keras_version') ?? (isKeras3(json) ? '3' : '2'));
+  const version = architectureVersion(json, written);
   const backend = ['', root].map((group) => file.text(group, 'backend')).find((text) => text !== undefined);
   const config = modelConfig(json, place);
   const source = isNumbered ? numberedSource(file) : namedSource(file, root, config);
@@ -72,6 +72,11 @@ function refuseWeights(file: Hdf5File, isNumbered: boolean): never {
       : 'numbered weights of Keras 3',
     hint: 'give the JSON of model.to_json() with --arch, or save the whole model with model.save()',
   });
+}
+
+/** The Keras that an architecture's JSON is of, unless the file around it says so (`written`). @throws MODEL_UNSUPPORTED */
+export function architectureVersion(json: unknown, written?: string): KerasVersion {
+  return parseVersion(written ?? textIn(json, 'keras_version') ?? (isKeras3(json) ? '3' : '2'));
 }
 
 /** Keras 3 writes the module of every class. */

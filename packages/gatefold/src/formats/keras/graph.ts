@@ -14,7 +14,7 @@ import { stepMask } from './layers/truth.ts';
 import type { Supply } from './supply.ts';
 import type { KerasTensor } from './tensor.ts';
 
-type Environment = Pick<LayerContext, 'builder' | 'version' | 'eachStep'>;
+type Environment = Pick<LayerContext, 'builder' | 'version' | 'isNew' | 'eachStep'>;
 
 const key = ({ layer, call, output }: TensorRef) => `${call} ${output} ${layer}`;
 
@@ -82,8 +82,8 @@ export function readGraph(
   // One context per layer: its supply must not start again for a second call.
   const contexts = model.layers.map((layer, i): LayerContext => {
     const name = prefix === '' ? layer.name : `${prefix}/${layer.name}`;
-    const { builder, version, eachStep = false } = environment;
-    return { builder, version, eachStep, layer, name, supply: supplies(i), read: readLayer };
+    const { builder, version, isNew = false, eachStep = false } = environment;
+    return { builder, version, isNew, eachStep, layer, name, supply: supplies(i), read: readLayer };
   });
   if (model.sequential) {
     let tensors = [...inputs];

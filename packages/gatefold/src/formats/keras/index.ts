@@ -1,8 +1,12 @@
-import { fail, type Model } from '@gatefold/runtime';
+import { fail, type Model, utf8Decode } from '@gatefold/runtime';
 import { isZip, listZip } from '../../data/zip.ts';
 import { isHdf5 } from '../hdf5/index.ts';
+import { jsonHasKeys } from '../json-text.ts';
 import { buildModel } from './build.ts';
-import { type KerasFile, openHdf5Model, openZip } from './container.ts';
+import { isJson, modelConfig } from './config.ts';
+import { architectureVersion, type KerasFile, openHdf5Model, openZip } from './container.ts';
+import { parseJson } from './json.ts';
+import { newWeights } from './new-weights.ts';
 
 export interface KerasOptions {
   /** The model's JSON (`model.to_json()`), for files that hold weights alone. */
@@ -27,6 +31,24 @@ export async function readKeras(bytes: Uint8Array, { architecture, name }: Keras
   if (isHdf5(bytes)) return open(openHdf5Model(bytes, architecture), name);
   if (isZip(bytes)) return open(openZip(bytes), name);
   return fail('FILE_FORMAT', 'not a Keras file', { expected: 'HDF5 (.h5) or a zip archive (.keras)' });
+}
+
+/** Whether the bytes are the JSON of an architecture, `model.to_json()`. */
+export function isKerasArchitecture(bytes: Uint8Array): boolean {
+  return jsonHasKeys(bytes, 'class_name', 'config');
+}
+
+/**
+ * The model of an architecture alone, its weights zero: to be initialised and trained.
+ * @throws FILE_*, MODEL_UNSUPPORTED naming the layer, MODEL_VALUE
+ */
+export function readKerasArchitecture(bytes: Uint8Array, name: string | undefined): Model {
+  const place = 'architecture';
+  const json = parseJson(utf8Decode(bytes) ?? fail('FILE_CORRUPT', 'the text is not UTF-8', { place }), place);
+  // `model.to_json()` or what an HDF5 file of weights keeps beside them.
+  const config = modelConfig(isJson(json) && isJson(json.model_config) ? json.model_config : json, place);
+  const source = { config, version: architectureVersion(json), source: newWeights(), isNew: true };
+  return buildModel(source, { format: 'keras', container: 'json' }, name);
 }
 
 function open({ container, backend, ...source }: KerasFile, name: string | undefined): Model {

@@ -1,7 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import type { GraphBuilder } from '../graph-builder.ts';
 import type { Json, LayerConfig } from './config.ts';
-import type { Supply } from './supply.ts';
+import type { StoredArray, Supply } from './supply.ts';
 import type { KerasTensor } from './tensor.ts';
 import type { KerasVersion } from './version.ts';
 
@@ -13,6 +13,8 @@ export interface LayerContext {
   readonly name: string;
   readonly supply: Supply;
   readonly version: KerasVersion;
+  /** There are no weights yet: the model is to be trained, and statistics of batches must be able to follow them. */
+  readonly isNew?: boolean;
   /** Inside TimeDistributed: the layer sees one step, though its tensors hold all of them. */
   readonly eachStep?: boolean;
   /** Reads another layer in place (wrappers, nested models). */
@@ -90,6 +92,18 @@ export function transposed({ shape, data }: { shape: readonly number[]; data: Fl
   const out = new Float32Array(data.length);
   for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[c * rows + r] = data[r * columns + c]!;
   return { shape: [columns, rows], data: out };
+}
+
+/** The layer's next weight, of the shape that the configuration says. @throws MODEL_SHAPE where the file's has another */
+export function takeWeight(
+  context: LayerContext,
+  shape: readonly number[],
+  name: string,
+  ...others: readonly string[]
+): StoredArray {
+  const stored = context.supply.take(shape, name, ...others);
+  checkShape(context, name, stored.shape, shape);
+  return stored;
 }
 
 /** Fails where an array read from the file has another shape than the configuration says. */

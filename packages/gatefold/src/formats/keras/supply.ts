@@ -9,8 +9,11 @@ export interface StoredArray {
 
 /** Where a layer takes its weights from, in the order Keras created them. */
 export interface Supply {
-  /** The next weight, by Keras' name for it (kernel, recurrent_kernel, …), or an older one. */
-  take(name: string, ...others: readonly string[]): StoredArray;
+  /**
+   * The next weight, by Keras' name for it (kernel, recurrent_kernel, …), or an older one. `shape` is what the configuration
+   * says of it; a file may hold another.
+   */
+  take(shape: readonly number[], name: string, ...others: readonly string[]): StoredArray;
   /** Passes over a weight that inference does not need. */
   skip(name: string): void;
   /** Weights of something inside the layer: `cell`, `layer`, `forward_layer`, `backward_layer`. */
@@ -111,7 +114,7 @@ export class NamedSupply implements Supply {
     if (found) this.weights.taken.add(found.path);
   }
 
-  take(...names: readonly string[]): StoredArray {
+  take(_shape: readonly number[], ...names: readonly string[]): StoredArray {
     const found = this.find(names);
     if (!found) {
       fail('FILE_CORRUPT', `the file lacks the weight "${names[0]}" of a layer`, {
@@ -166,7 +169,7 @@ export class NumberedSupply implements Supply {
     this.weights.taken.add(`${this.path}/vars/${this.next++}`);
   }
 
-  take(name: string): StoredArray {
+  take(_shape: readonly number[], name: string): StoredArray {
     const path = `${this.path}/vars/${this.next++}`;
     if (!this.weights.has(path)) {
       fail('FILE_CORRUPT', `the file lacks the weight "${name}" of a layer`, { place: path });

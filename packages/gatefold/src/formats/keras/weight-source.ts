@@ -40,7 +40,7 @@ function sourceOf(
 ): WeightSource {
   const supplies = layers.map((layer, i) => new NamedSupply(weights, layer.name, groups[i]!));
   const supply: Supply = {
-    take: (name) => fail('FILE_CORRUPT', `the file lacks the weight "${name}"`),
+    take: (_, name) => fail('FILE_CORRUPT', `the file lacks the weight "${name}"`),
     skip: () => {},
     part: () => supply,
     parts: () => (index) => supplies[index]!,

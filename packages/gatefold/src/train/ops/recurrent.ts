@@ -7,22 +7,11 @@ import type { TrainOp } from './types.ts';
 const turned: Placing = { count: (length) => length, pick: (t, length) => length - 1 - t };
 
 export const recurrent: TrainOp = (context) => {
-  const { tape, op, batch, input, optional, weight, recurrentDropout, carried, carry } = context;
-  const { backend } = tape;
+  const { tape, op, batch, input, optional, weight, recurrentDropout, before, after } = context;
   const x = input('x');
   const { steps } = x;
   const { cell, options } = cellOf(op);
-  const before = carried();
-  const initial = Object.fromEntries(
-    cell.states.map(({ name, width }) => {
-      const given = optional(name)?.v;
-      const values = before?.batch === batch ? before.values[name] : undefined;
-      if (given || !values) return [name, given];
-      const m = backend.alloc(batch, width === 'output' ? options.outputWidth : options.units);
-      backend.write(m, values);
-      return [name, tape.constant(m)];
-    }),
-  );
+  const initial = Object.fromEntries(cell.states.map(({ name }) => [name, optional(name)?.v ?? before()?.[name]]));
   // Forward in time padding comes after all that counts, and only final states would see it. Backward in time sequences
   // are turned, each within its own steps.
   const backward = op.node.attributes.direction === 'backward';
@@ -43,10 +32,7 @@ export const recurrent: TrainOp = (context) => {
     zeroOutputForMask: op.flag('zeroOutputForMask'),
     recurrentDropout: recurrentDropout(options.outputWidth),
   });
-  carry({
-    batch,
-    values: Object.fromEntries(Object.entries(states).map(([name, state]) => [name, backend.read(state.value)])),
-  });
+  after(states);
   return {
     y: turns ? place(context, { ...x, v: y }, turned) : { ...x, v: y },
     ...Object.fromEntries(Object.entries(states).map(([name, state]) => [name, { v: state, steps: 1 }])),

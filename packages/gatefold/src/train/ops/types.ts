@@ -13,7 +13,7 @@ export interface Value {
   readonly lengths?: readonly number[];
 }
 
-/** States that a recurrent node hands from one batch to the next (truncated backpropagation through time). */
+/** States that go from one batch to the next (truncated backpropagation through time). */
 export interface CarriedState {
   readonly batch: number;
   /** By state name, [batch, width] row-major. */
@@ -33,9 +33,10 @@ export interface TrainContext {
   readonly moves: boolean;
   /** Dropout of this node's recurrent state, where it is asked for: factors [batch, width]. */
   recurrentDropout(width: number): Matrix | undefined;
-  /** The state the node ended the batch before with, where states are carried. */
-  carried(): CarriedState | undefined;
-  carry(state: CarriedState): void;
+  /** The states that the node ended with before, [batch, width] by name; undefined where it begins at zero. */
+  before(): Readonly<Record<string, Var>> | undefined;
+  /** What it ends with now. */
+  after(states: Readonly<Record<string, Var>>): void;
 }
 
 /** Outputs by name. */

@@ -1,5 +1,5 @@
 import { gateMatrix, gateRows, kerasGates, type PlainArray } from '../../gates.ts';
-import { checkShape, type LayerContext, refuseLayer } from '../layer.ts';
+import { checkShape, type LayerContext, refuseLayer, takeWeight } from '../layer.ts';
 
 interface CellShape {
   readonly cell: 'lstm' | 'gru' | 'rnn';
@@ -42,11 +42,10 @@ export function cellWeights(
   if (Object.hasOwn(builder.weights, names.W)) return names;
   const order = kerasGates[cell];
   const all = order.length * units;
-  const kernel = supply.take('kernel');
-  const recurrent = supply.take('recurrent_kernel');
-  checkShape(context, 'kernel', kernel.shape, [features, all]);
-  checkShape(context, 'recurrent_kernel', recurrent.shape, [units, all]);
-  const bias = useBias ? supply.take('bias') : undefined;
+  const kernel = takeWeight(context, [features, all], 'kernel');
+  const recurrent = takeWeight(context, [units, all], 'recurrent_kernel');
+  // CuDNN's may be double.
+  const bias = useBias ? supply.take(resetAfter ? [2, all] : [all], 'bias') : undefined;
   const double = bias?.shape.length === 1 && bias.data.length === 2 * all;
   if (double && cell === 'gru' && !resetAfter)
     refuseLayer(context, 'CuDNN weights in a GRU that resets before the product', 'set reset_after=True');

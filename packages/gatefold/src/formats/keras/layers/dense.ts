@@ -3,7 +3,6 @@ import { applyActivation } from '../activations.ts';
 import { show } from '../json.ts';
 import {
   channelsLast,
-  checkShape,
   flagIn,
   type LayerContext,
   type LayerReader,
@@ -11,45 +10,36 @@ import {
   only,
   refuseLayer,
   single,
+  takeWeight,
   transposed,
 } from '../layer.ts';
 import { differs } from './truth.ts';
 
 /** A bias of the layer where it has one; the order of calls is the order of the file. */
 function biasWeight(context: LayerContext, units: number): Record<string, string> {
-  const { builder, name, supply } = context;
+  const { builder, name } = context;
   if (!flagIn(context, 'use_bias', true)) return {};
   return {
-    bias: builder.weight(`${name}/bias`, () => {
-      const bias = supply.take('bias');
-      checkShape(context, 'bias', bias.shape, [units]);
-      return bias;
-    }),
+    bias: builder.weight(`${name}/bias`, () => takeWeight(context, [units], 'bias')),
   };
 }
 
 const dense: LayerReader = (context, inputs) => {
-  const { builder, name, supply, layer } = context;
+  const { builder, name, layer } = context;
   const x = only(context, inputs);
   const units = single(context, 'units', layer.config.output_dim as number | undefined);
   const width = sizeOf(builder.type(x.value).shape.slice(-1));
-  const kernel = builder.weight(`${name}/kernel`, () => {
-    const stored = supply.take('kernel');
-    checkShape(context, 'kernel', stored.shape, [width, units]);
-    return transposed(stored);
-  });
+  const kernel = builder.weight(`${name}/kernel`, () => transposed(takeWeight(context, [width, units], 'kernel')));
   const y = builder.add('dense', name, { x: x.value }, {}, { kernel, ...biasWeight(context, units) }).y!;
   return [applyActivation(context, { value: y, mask: x.mask }, layer.config.activation)];
 };
 
 const embedding: LayerReader = (context, inputs) => {
-  const { builder, name, supply } = context;
+  const { builder, name } = context;
   const x = only(context, inputs);
-  const table = builder.weight(`${name}/table`, () => {
-    const stored = supply.take('embeddings');
-    checkShape(context, 'embeddings', stored.shape, [single(context, 'input_dim'), single(context, 'output_dim')]);
-    return stored;
-  });
+  const table = builder.weight(`${name}/table`, () =>
+    takeWeight(context, [single(context, 'input_dim'), single(context, 'output_dim')], 'embeddings'),
+  );
   const y = builder.add('embedding', name, { x: x.value }, {}, { table }).y!;
   if (!flagIn(context, 'mask_zero')) return [{ value: y }];
   return [{ value: y, mask: differs(context, x.value, 0) }];
@@ -97,17 +87,15 @@ function convolutionKernel({ shape, data }: { shape: readonly number[]; data: Fl
 }
 
 const conv1d: LayerReader = (context, inputs) => {
-  const { builder, name, supply, layer } = context;
+  const { builder, name, layer } = context;
   const x = only(context, inputs);
   const features = sizeOf(builder.type(x.value).shape);
   const filters = single(context, 'filters');
   const groups = numberIn(context, 'groups', 1);
   const window = windowOf(context, x.value, 'kernel_size');
-  const kernel = builder.weight(`${name}/kernel`, () => {
-    const stored = supply.take('kernel');
-    checkShape(context, 'kernel', stored.shape, [window.size, features / groups, filters]);
-    return convolutionKernel(stored);
-  });
+  const kernel = builder.weight(`${name}/kernel`, () =>
+    convolutionKernel(takeWeight(context, [window.size, features / groups, filters], 'kernel')),
+  );
   const attributes = { ...window, groups };
   const y = builder.add('conv1d', name, { x: x.value }, attributes, { kernel, ...biasWeight(context, filters) }).y!;
   return [applyActivation(context, { value: y }, layer.config.activation)];
@@ -115,12 +103,11 @@ const conv1d: LayerReader = (context, inputs) => {
 
 /** [size, inputs, multiplier] as one group per input: output i·multiplier + m reads input i. */
 function depthwiseKernel(context: LayerContext, features: number, size: number, multiplier: number): string {
-  const { builder, name, supply } = context;
+  const { builder, name } = context;
   return builder.weight(`${name}/depthwise`, () => {
     // Keras 3 calls a lone depthwise kernel plainly `kernel` in its HDF5 files.
-    const stored = supply.take('depthwise_kernel', 'kernel');
-    checkShape(context, 'depthwise_kernel', stored.shape, [size, features, multiplier]);
-    return transposed({ shape: [size, features * multiplier], data: stored.data });
+    const { data } = takeWeight(context, [size, features, multiplier], 'depthwise_kernel', 'kernel');
+    return transposed({ shape: [size, features * multiplier], data });
   });
 }
 
@@ -137,18 +124,16 @@ const depthwiseConv1d: LayerReader = (context, inputs) => {
 };
 
 const separableConv1d: LayerReader = (context, inputs) => {
-  const { builder, name, supply, layer } = context;
+  const { builder, name, layer } = context;
   const x = only(context, inputs);
   const features = sizeOf(builder.type(x.value).shape);
   const multiplier = numberIn(context, 'depth_multiplier', 1);
   const filters = single(context, 'filters');
   const window = windowOf(context, x.value, 'kernel_size');
   const depthwise = depthwiseKernel(context, features, window.size, multiplier);
-  const kernel = builder.weight(`${name}/kernel`, () => {
-    const stored = supply.take('pointwise_kernel');
-    checkShape(context, 'pointwise_kernel', stored.shape, [1, features * multiplier, filters]);
-    return convolutionKernel(stored);
-  });
+  const kernel = builder.weight(`${name}/kernel`, () =>
+    convolutionKernel(takeWeight(context, [1, features * multiplier, filters], 'pointwise_kernel')),
+  );
   const bias = biasWeight(context, filters);
   const inner = builder.add(
     'conv1d',

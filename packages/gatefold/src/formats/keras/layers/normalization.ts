@@ -22,7 +22,7 @@ export function checkAxis(context: LayerContext, x: KerasTensor): number {
 
 /** A vector of the layer, where it has one. */
 function vector(context: LayerContext, name: string, width: number): Float32Array {
-  const { data } = context.supply.take(name);
+  const { data } = context.supply.take([width], name);
   if (data.length !== width) refuseLayer(context, `weight "${name}" has ${data.length} values for ${width} features`);
   return data;
 }
@@ -48,6 +48,7 @@ const batchNormalization: LayerReader = (context, inputs) => {
   const x = only(context, inputs);
   const width = checkAxis(context, x);
   if (flagIn(context, 'renorm')) refuseLayer(context, 'batch renormalization', 'use plain BatchNormalization');
+  if (context.isNew) return newBatchNormalization(context, x, width);
   const scaleName = `${name}/scale`;
   if (!Object.hasOwn(builder.weights, scaleName)) {
     const gamma = flagIn(context, 'scale', true) ? vector(context, 'gamma', width) : undefined;
@@ -67,6 +68,25 @@ const batchNormalization: LayerReader = (context, inputs) => {
     },
   ];
 };
+
+/** To be trained the statistics stand in a node of their own, which follows the batches. */
+function newBatchNormalization(context: LayerContext, x: KerasTensor, width: number): KerasTensor[] {
+  const { builder, name } = context;
+  const epsilon = numberIn(context, 'epsilon', 1e-3);
+  const vectors = (owner: string, roles: readonly string[]) =>
+    Object.fromEntries(
+      roles.map((role) => [role, builder.weight(`${owner}/${role}`, () => context.supply.take([width], role))]),
+    );
+  const statistics = `${name}/statistics`;
+  const both = vectors(statistics, ['scale', 'shift']);
+  const standard = builder.add('scaleShift', statistics, { x: x.value }, { epsilon }, both).y!;
+  const learnt = [
+    ...(flagIn(context, 'scale', true) ? ['scale'] : []),
+    ...(flagIn(context, 'center', true) ? ['shift'] : []),
+  ];
+  if (learnt.length === 0) return [{ ...x, value: standard }];
+  return [{ ...x, value: builder.add('scaleShift', name, { x: standard }, {}, vectors(name, learnt)).y! }];
+}
 
 const layerNormalization: LayerReader = (context, inputs, named) => {
   const { builder, name, layer } = context;
@@ -172,8 +192,8 @@ const normalization: LayerReader = (context, inputs) => {
   return scaleAndShift(context, x, () => {
     const { mean, variance } = context.layer.config;
     const given = mean !== undefined && mean !== null;
-    const middle = listed(given ? mean : [...context.supply.take('mean').data], width);
-    const spread = listed(given ? variance : [...context.supply.take('variance').data], width);
+    const middle = listed(given ? mean : [...context.supply.take([width], 'mean').data], width);
+    const spread = listed(given ? variance : [...context.supply.take([width], 'variance').data], width);
     if (!given) context.supply.skip('count');
     if (!middle || !spread) return refuseLayer(context, 'its statistics do not fit the features');
     const deviation = spread.map((v) => Math.max(Math.sqrt(v), 1e-7));

@@ -37,18 +37,19 @@ const softmax: LayerReader = (context, inputs, { tensors }) => {
 };
 
 const prelu: LayerReader = (context, inputs) => {
-  const { builder, name, supply } = context;
+  const { builder, name, supply, layer } = context;
   const x = only(context, inputs);
   const width = builder.type(x.value).shape.at(-1)!;
+  const steps = builder.steps(x.value);
   const slope = builder.weight(`${name}/slope`, () => {
-    const { shape, data } = supply.take('alpha');
+    const shared = Array.isArray(layer.config.shared_axes) && layer.config.shared_axes.includes(1);
+    const { shape, data } = supply.take(shared || steps === undefined ? [width] : [steps, width], 'alpha');
     if (shape.at(-1) !== width) refuseLayer(context, 'its features share a slope', 'use PReLU(shared_axes=[1])');
     return { shape: [data.length], data };
   });
   const slopes = builder.weights[slope]!.shape[0]!;
   if (slopes === width) return [{ ...x, value: builder.add('prelu', name, { x: x.value }, {}, { slope }).y! }];
   // A slope of its own for every step: the steps are laid side by side for it.
-  const steps = builder.steps(x.value);
   if (steps === undefined || slopes !== steps * width || context.eachStep) {
     return refuseLayer(context, 'its slopes do not fit', 'use PReLU(shared_axes=[1])');
   }

@@ -1,0 +1,2 @@
+// A further thread of training.
+import 'gatefold/train-worker';
