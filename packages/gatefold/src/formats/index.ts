@@ -3,7 +3,7 @@ import { isZip } from '../data/zip.ts';
 import { formats } from './registry.ts';
 import type { CellBound, Format, ReadOptions } from './types.ts';
 
-export type { ReadOptions } from './types.ts';
+export type { ReadOptions, WriteOptions } from './types.ts';
 
 export interface ReadModel {
   readonly model: Model;

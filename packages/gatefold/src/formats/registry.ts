@@ -10,7 +10,7 @@ import { architectureTemplate, withTensors } from './state-dict/index.ts';
 import { isTfjs, readTfjs } from './tfjs/index.ts';
 import { writeTfjs } from './tfjs/write.ts';
 import { isTflite, readTflite } from './tflite/index.ts';
-import { tfliteNotes, writeTflite } from './tflite/write/index.ts';
+import { writeTflite } from './tflite/write/index.ts';
 import { isTorch, readTorch, torchWeights, writeTorch } from './torch/index.ts';
 import type { Format } from './types.ts';
 
@@ -109,7 +109,7 @@ const tflite: Format = {
   codedAlike: true,
   is: isTflite,
   read: async (bytes, options) => ({ model: await readTflite(bytes, options), version: '3' }),
-  write: async (model) => ({ bytes: writeTflite(model), notes: tfliteNotes(model) }),
+  write: writeTflite,
 };
 
 /** Asked in this order: the first whose `is` says yes reads the file. */

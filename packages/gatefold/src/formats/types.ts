@@ -1,4 +1,5 @@
 import type { Granularity, Model } from '@gatefold/runtime';
+import type { CalibrationBatches } from '../compress/index.ts';
 
 export interface ReadOptions {
   /** Text of an architecture file beside the weights. */
@@ -28,6 +29,8 @@ export interface WriteOptions {
    * default where the model came with such states, or has stateful layers.
    */
   readonly explicitStates?: boolean;
+  /** Sequences to measure ranges on, for formats that hold activations as integers; fresh batches on every call. */
+  readonly calibration?: (() => CalibrationBatches) | undefined;
 }
 
 /** A written model: its main file and the files that must stand beside it, by their names. */

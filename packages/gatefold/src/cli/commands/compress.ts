@@ -119,7 +119,7 @@ export async function compressWith(
   }
   const { model } = finished;
   for (const warning of new Set(steps.flatMap((step) => step.warnings))) context.note(`note: ${warning}`);
-  await saveModel(context, flags.output, model, { source: before.source });
+  await saveModel(context, flags.output, model, { source: before.source, calibration });
   await checkpoints.remove();
   // What is measured is what was written.
   const after = await loadWritten(flags.output, model);

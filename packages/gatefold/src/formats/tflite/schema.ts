@@ -59,8 +59,8 @@ const poolFields: Readonly<Record<string, Field>> = {
 
 /** Option tables of the operators that have options: number in the union, and fields by name. */
 export const optionTables: Readonly<Record<string, { union: number; fields: Readonly<Record<string, Field>> }>> = {
-  ADD: { union: 11, fields: { activation: [0, 'byte'] } },
-  SUB: { union: 28, fields: { activation: [0, 'byte'] } },
+  ADD: { union: 11, fields: { activation: [0, 'byte'], powerOfTwo: [1, 'bool', 1] } },
+  SUB: { union: 28, fields: { activation: [0, 'byte'], powerOfTwo: [1, 'bool', 1] } },
   MUL: { union: 21, fields: { activation: [0, 'byte'] } },
   DIV: { union: 29, fields: { activation: [0, 'byte'] } },
   FULLY_CONNECTED: {

@@ -1,27 +1,55 @@
-import { analyse, fail, hasTime, type Model, staticLength } from '@gatefold/runtime';
+import { analyse, fail, hasTime, type Model, staticLength, usesOf } from '@gatefold/runtime';
+import { measureRanges } from '../../../compress/index.ts';
+import type { WriteOptions, WrittenModel } from '../../types.ts';
 import { Emitter } from './emit.ts';
 import { type Port, TfliteBuilder } from './file.ts';
+import { withIntegers } from './integer/index.ts';
 import { nodeWriters } from './nodes.ts';
+import { hasUnrolled, isFused } from './recurrent.ts';
+import type { ActivationBits } from './types.ts';
 
-/** What a person who asked for integers should know of the file. */
-export function tfliteNotes({ weights }: Model): string[] {
-  const isCoded = Object.values(weights).some(({ encoding }) => encoding.kind !== 'dense');
-  if (!isCoded) return [];
-  return [
-    'dynamic range: weights are 8-bit codes, activations stay float32, whatever data were given. Files whose activations ' +
-      'and cell states are integers too (for microcontrollers) are read, but not written: they need the range of every ' +
-      'inner value',
-  ];
+/** The operands of a model's products, and what a file makes of them. */
+interface Form {
+  readonly bits: ActivationBits;
+  /** What a person who asked for integers should know of the file. */
+  readonly notes: readonly string[];
+}
+
+/** Activations become integers where data tell their ranges and all products are coded with integer operands. */
+function formOf(model: Model, calibrated: boolean): Form {
+  const products = usesOf(model).filter(
+    ({ role, weight }) => model.weights[weight]!.shape.length > 1 && role !== 'table' && role !== 'P',
+  );
+  const operands = products.map(({ weight }) => {
+    const { encoding, input } = model.weights[weight]!;
+    return { weight, kind: encoding.kind === 'dense' ? 'none' : input.kind };
+  });
+  const isCoded = Object.values(model.weights).some(({ encoding }) => encoding.kind !== 'dense');
+  if (!isCoded) return { bits: undefined, notes: [] };
+  const dynamic = 'dynamic range: weights are 8-bit codes, activations stay float32';
+  if (!calibrated)
+    return { bits: undefined, notes: [`${dynamic}; with data (--data, --calibrate) they become integers too`] };
+  const float = operands.find(({ kind }) => kind === 'none' || kind === 'f32');
+  if (float) return { bits: undefined, notes: [`${dynamic}, as the operand of ${float.weight} does`] };
+  const bits = operands.some(({ kind }) => kind === 'u14') ? 16 : 8;
+  const inner = bits === 8 && hasUnrolled(model, bits) ? ', with 16 inside of layers that stand step by step' : '';
+  return {
+    bits,
+    notes: [
+      `full integer: activations of ${bits} bits${inner}. What is measured here are the weights; rounding between layers comes on top`,
+    ],
+  };
 }
 
 /**
- * Writes a model as a TensorFlow Lite file of float32 activations: LSTM and simple RNN as its fused sequence operators
- * with states in variables, GRU step by step. Weights keep their codes where they have at most 8 bits around zero and
- * one scale per gate matrix (dynamic-range quantization). Batch is 1; an open number of steps stays open, except with
- * GRU, where the file then takes one step a call.
+ * Writes a model as a TensorFlow Lite file. LSTM and simple RNN are its fused sequence operators with states in variables, GRU stands
+ * step by step. Weights keep their codes where they have at most 8 bits around zero and one scale per gate matrix. Activations are
+ * float32 (with coded weights: dynamic range), or with calibration integers: of 8 bits where products were coded with 7-bit operands,
+ * of 16 where with 14. As integers only LSTM of 8 bits has an operator of its own; other cells stand step by step, in 16 bits. Batch is
+ * 1; an open number of steps stays open, except where cells stand step by step: the file then takes one step a call.
  * @throws MODEL_UNSUPPORTED naming the node or weight
  */
-export function writeTflite(model: Model): Uint8Array {
+export async function writeTflite(model: Model, { calibration }: WriteOptions): Promise<WrittenModel> {
   const [[name, graph] = fail('MODEL_INVALID', 'the model has no graph'), ...others] = Object.entries(model.graphs);
   if (others.length > 0) {
     fail('MODEL_UNSUPPORTED', 'TensorFlow Lite files are written with one graph', {
@@ -31,22 +59,23 @@ export function writeTflite(model: Model): Uint8Array {
   if (graph.states.length > 0) {
     fail('MODEL_UNSUPPORTED', 'states that travel through ports are not written', { place: graph.states[0]!.input });
   }
+  const { bits, notes } = formOf(model, calibration !== undefined);
   const analysis = analyse(model, name);
   const isOpen = (value: string) => {
     const { time } = analysis.values.get(value)!;
     return hasTime(analysis.times[time]!) && staticLength(analysis.times, time) === undefined;
   };
-  const stepwise = graph.nodes.some(
-    ({ op, attributes, inputs }) => op === 'recurrent' && attributes.cell === 'gru' && isOpen(inputs.x!),
-  );
-  if (stepwise && analysis.wholeReasons.length > 0) {
-    fail('MODEL_UNSUPPORTED', 'a GRU over an open number of steps is written step by step, this model needs them all', {
-      found: analysis.wholeReasons.join('; '),
-      hint: 'give the model a fixed number of steps',
-    });
+  const odd = graph.nodes.find((node) => node.op === 'recurrent' && !isFused(node, bits) && isOpen(node.inputs.x!));
+  if (odd && analysis.wholeReasons.length > 0) {
+    fail(
+      'MODEL_UNSUPPORTED',
+      `"${odd.name}" over an open number of steps is written step by step, this model needs them all`,
+      { place: odd.name, found: analysis.wholeReasons.join('; '), hint: 'give the model a fixed number of steps' },
+    );
   }
   const builder = new TfliteBuilder();
-  const emitter = new Emitter(builder, model, analysis, stepwise);
+  const ranges = bits === undefined ? undefined : measureRanges(model, calibration!);
+  const emitter = new Emitter(builder, model, analysis, { stepwise: odd !== undefined, bits, ranges });
   const inputs = graph.inputs.map(
     (port): Port => ({
       name: port.name,
@@ -58,10 +87,12 @@ export function writeTflite(model: Model): Uint8Array {
     write(emitter, node);
   }
   const outputs = graph.outputs.map((port): Port => ({ name: port.name, tensor: emitter.tensorOf(port.value) }));
-  const states = emitter.states;
-  return builder.write(
-    [...inputs, ...states.map(({ name: of, input }) => ({ name: `${of} h in`, tensor: input }))],
-    [...outputs, ...states.map(({ name: of, output }) => ({ name: `${of} h out`, tensor: output }))],
-    `${model.name}, written by Gatefold`,
-  );
+  const { states } = emitter;
+  const ports = {
+    inputs: [...inputs, ...states.map(({ name: of, input }) => ({ name: `${of} in`, tensor: input }))],
+    outputs: [...outputs, ...states.map(({ name: of, output }) => ({ name: `${of} out`, tensor: output }))],
+  };
+  const file = bits === undefined ? { builder, ...ports } : withIntegers(builder, ports, bits);
+  const description = `${model.name}, written by Gatefold`;
+  return { bytes: file.builder.write(file.inputs, file.outputs, description), notes };
 }

@@ -1,5 +1,6 @@
 import { activationOf, emitActivation } from './activation.ts';
-import { emitLast, emitRecurrent } from './recurrent.ts';
+import { emitLast } from './around-steps.ts';
+import { emitRecurrent } from './recurrent.ts';
 import type { NodeWriter } from './types.ts';
 import { windowWriters } from './windows.ts';
 

@@ -3,3 +3,6 @@ import type { Emitter } from './emit.ts';
 
 /** Writes a node's operators and defines its outputs. */
 export type NodeWriter = (emitter: Emitter, node: Node) => void;
+
+/** Width of activations as integers; undefined where they stay float32. */
+export type ActivationBits = 8 | 16 | undefined;
