@@ -153,6 +153,7 @@ function compressOptions(command: Command, writes = true): Command {
       wholeNumber('--threads', { from: 1, to: 64 }),
     )
     .option('--resume', 'go on from OUTPUT.checkpoint, which an interrupted run left')
+    .option('--integer-ports', 'a .tflite file with data: inputs and outputs are integers too, as on microcontrollers')
     .option('--html <file>', 'write the report as a page')
     .option(
       '--max-drop <points>',

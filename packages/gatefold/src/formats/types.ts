@@ -31,6 +31,8 @@ export interface WriteOptions {
   readonly explicitStates?: boolean;
   /** Sequences to measure ranges on, for formats that hold activations as integers; fresh batches on every call. */
   readonly calibration?: (() => CalibrationBatches) | undefined;
+  /** Whether inputs and outputs of a file with integer activations are integers too, as on microcontrollers; default: float32. */
+  readonly integerPorts?: boolean | undefined;
 }
 
 /** A written model: its main file and the files that must stand beside it, by their names. */

@@ -38,6 +38,7 @@ export interface CompressFlags extends DataFlags {
   readonly maxBytes?: number;
   readonly threads?: number;
   readonly resume?: boolean;
+  readonly integerPorts?: boolean;
 }
 
 interface StepReport {
@@ -119,7 +120,9 @@ export async function compressWith(
   }
   const { model } = finished;
   for (const warning of new Set(steps.flatMap((step) => step.warnings))) context.note(`note: ${warning}`);
-  await saveModel(context, flags.output, model, { source: before.source, calibration });
+  await saveModel(context, flags.output, model, {
+    ...{ source: before.source, calibration, integerPorts: flags.integerPorts },
+  });
   await checkpoints.remove();
   // What is measured is what was written.
   const after = await loadWritten(flags.output, model);

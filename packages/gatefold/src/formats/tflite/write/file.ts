@@ -54,13 +54,23 @@ export class TfliteBuilder {
     return this.tensors.push(tensor) - 1;
   }
 
+  /** What a tensor turned out to be. */
+  rename(tensor: number, name: string): void {
+    this.tensors[tensor] = { ...this.tensors[tensor]!, name };
+  }
+
   shapeOf(tensor: number): readonly number[] {
     return this.tensors[tensor]!.shape;
   }
 
-  floats(name: string, shape: readonly number[], values: Float32Array): number {
+  floats(
+    name: string,
+    shape: readonly number[],
+    values: Float32Array,
+    more: Pick<WrittenTensor, 'range' | 'wide'> = {},
+  ): number {
     const bytes = new Uint8Array(values.slice().buffer);
-    return this.tensor({ name, shape, type: 'FLOAT32', bytes });
+    return this.tensor({ name, shape, type: 'FLOAT32', bytes, ...more });
   }
 
   ints(name: string, values: readonly number[], shape: readonly number[] = [values.length]): number {

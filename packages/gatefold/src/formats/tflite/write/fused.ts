@@ -49,7 +49,7 @@ export function emitLstm(emitter: Emitter, node: Node): void {
   const width = R?.shape[0] ?? units;
   emitter.sameType(
     node,
-    ['W', 'U', ...(R ? ['R'] : []), ...(node.weights.P === undefined ? [] : ['P'])].map((role) => ({
+    ['W', 'U', ...(R ? ['R'] : []), ...(node.weights.P === undefined || emitter.bits ? [] : ['P'])].map((role) => ({
       role,
       kind: emitter.rows(node, role).kind,
     })),

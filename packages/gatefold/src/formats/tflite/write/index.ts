@@ -46,10 +46,14 @@ function formOf(model: Model, calibrated: boolean): Form {
  * step by step. Weights keep their codes where they have at most 8 bits around zero and one scale per gate matrix. Activations are
  * float32 (with coded weights: dynamic range), or with calibration integers: of 8 bits where products were coded with 7-bit operands,
  * of 16 where with 14. As integers only LSTM of 8 bits has an operator of its own; other cells stand step by step, in 16 bits. Batch is
- * 1; an open number of steps stays open, except where cells stand step by step: the file then takes one step a call.
+ * 1; an open number of steps stays open, except where cells stand step by step: the file then takes one step a call. Ports are float32,
+ * or with `integerPorts` the integers themselves.
  * @throws MODEL_UNSUPPORTED naming the node or weight
  */
-export async function writeTflite(model: Model, { calibration }: WriteOptions): Promise<WrittenModel> {
+export async function writeTflite(
+  model: Model,
+  { calibration, integerPorts = false }: WriteOptions,
+): Promise<WrittenModel> {
   const [[name, graph] = fail('MODEL_INVALID', 'the model has no graph'), ...others] = Object.entries(model.graphs);
   if (others.length > 0) {
     fail('MODEL_UNSUPPORTED', 'TensorFlow Lite files are written with one graph', {
@@ -60,6 +64,12 @@ export async function writeTflite(model: Model, { calibration }: WriteOptions): 
     fail('MODEL_UNSUPPORTED', 'states that travel through ports are not written', { place: graph.states[0]!.input });
   }
   const { bits, notes } = formOf(model, calibration !== undefined);
+  if (integerPorts && bits === undefined) {
+    fail('MODEL_UNSUPPORTED', 'integer ports need integer activations', {
+      found: notes[0] ?? 'float32 weights',
+      hint: 'quantize all weights with --bits 8, with data and without --operand f32',
+    });
+  }
   const analysis = analyse(model, name);
   const isOpen = (value: string) => {
     const { time } = analysis.values.get(value)!;
@@ -92,7 +102,7 @@ export async function writeTflite(model: Model, { calibration }: WriteOptions): 
     inputs: [...inputs, ...states.map(({ name: of, input }) => ({ name: `${of} in`, tensor: input }))],
     outputs: [...outputs, ...states.map(({ name: of, output }) => ({ name: `${of} out`, tensor: output }))],
   };
-  const file = bits === undefined ? { builder, ...ports } : withIntegers(builder, ports, bits);
+  const file = bits === undefined ? { builder, ...ports } : withIntegers(builder, ports, { bits, ports: integerPorts });
   const description = `${model.name}, written by Gatefold`;
   return { bytes: file.builder.write(file.inputs, file.outputs, description), notes };
 }

@@ -1,4 +1,4 @@
-import { type Activation, cellOf, type Node, type StepOps } from '@gatefold/runtime';
+import { type Activation, type CellOptions, cellOf, type Node, type StepOps } from '@gatefold/runtime';
 import type { Interval } from '../../../compress/index.ts';
 import { activationOf, emitActivation } from './activation.ts';
 import { aroundSteps, gateTensors } from './around-steps.ts';
@@ -91,6 +91,22 @@ class UnrolledOps implements StepOps<Gates> {
   }
 }
 
+/** Options that would make graphs that nobody recognises as the cell. */
+function refuseOptions(emitter: Emitter, node: Node, options: CellOptions): void {
+  const odd = [
+    [options.has('P'), 'peepholes'],
+    [options.has('R'), 'a projection'],
+    [options.coupled, 'a coupled gate'],
+    [options.cellClip !== undefined, 'the bound of its state'],
+  ].find(([is]) => is);
+  const hint = 'quantize with --operand u7, or with --operand f32';
+  if (odd) emitter.refuse(node, `${odd[1]}, where 16-bit cells stand step by step`, hint);
+  if (emitter.stepwise && node.attributes.cell === 'rnn') {
+    const fixed = 'give the model a fixed number of steps, or quantize with --operand f32';
+    emitter.refuse(node, 'a simple cell as integers over an open number of steps', fixed);
+  }
+}
+
 /**
  * A recurrent node by the equations of its cell, step by step: unrolled where the number of steps is known; else the file takes one step a
  * call with the states as inputs and outputs. As integers all of it has 16 bits.
@@ -108,13 +124,7 @@ export function emitUnrolled(emitter: Emitter, node: Node): void {
       `give it at most ${mostUnrolled}, or leave them open`,
     );
   }
-  for (const role of ['P', 'R']) {
-    if (options.has(role))
-      emitter.refuse(node, `its ${role}, where it stands step by step`, 'quantize with --operand u7');
-  }
-  if (options.cellClip !== undefined) {
-    emitter.refuse(node, 'the bound of its state, where it stands step by step', 'quantize with --operand u7');
-  }
+  refuseOptions(emitter, node, options);
   const known = cell.weights(options).filter(({ role }) => options.has(role));
   const weights = new Map(
     known.map(({ role, gates, columns }): [string, Gates] => [
@@ -141,7 +151,7 @@ export function emitUnrolled(emitter: Emitter, node: Node): void {
         name,
         emitter.stepwise
           ? emitter.between(node, `${name} in`, [1, units], undefined, ofState(name))
-          : builder.floats(`${node.name}/zeros`, [1, units], new Float32Array(units)),
+          : builder.floats(`${node.name}/zeros`, [1, units], new Float32Array(units), ofState(name)),
       ]),
     );
     let state: Readonly<Record<string, Gates>> = Object.fromEntries(
@@ -151,6 +161,7 @@ export function emitUnrolled(emitter: Emitter, node: Node): void {
       ops.begin(t);
       const pre = ops.linear('W', [xt], options.has('b') ? { bias: 'b' } : {});
       state = cell.step(ops, pre, state, options);
+      builder.rename(state.h![0]!, `${node.name}/h${t}`);
       return state.h![0]!;
     });
     builder.operator('PACK', results, [y], { count: steps, axis: 1 });

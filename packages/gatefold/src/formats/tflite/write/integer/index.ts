@@ -1,6 +1,7 @@
 import { fail } from '@gatefold/runtime';
+import type { Interval } from '../../../../compress/index.ts';
 import { type Port, TfliteBuilder, type WrittenOperator, type WrittenTensor } from '../file.ts';
-import { type Coding, cellCoding, codesOf, codingOf, fixedCodings, sameCoding, topCode } from './coding.ts';
+import { type Coding, cellCoding, codesOf, codingOf, fixedCodings, sameCoding } from './coding.ts';
 import { integerRules, type Rule } from './rules.ts';
 
 /** A product's bias stands in 32 bits where activations have 8, in 64 where they have 16. */
@@ -8,6 +9,13 @@ const mostBias = 2 ** 31 - 1;
 
 /** The LSTM kernel's tanh takes at most 6 bits before the point. */
 const mostCell = 64;
+
+/** What is asked of the integers of a file. */
+interface IntegerOptions {
+  readonly bits: 8 | 16;
+  /** Whether its inputs and outputs are integers too; else they are float32, coded and decoded inside. */
+  readonly ports: boolean;
+}
 
 /**
  * The same file with integer activations: every tensor of numbers that is not constant becomes an integer of `bits` (or of 16 where it is
@@ -18,13 +26,19 @@ const mostCell = 64;
 export function withIntegers(
   source: TfliteBuilder,
   { inputs, outputs }: { readonly inputs: readonly Port[]; readonly outputs: readonly Port[] },
-  bits: 8 | 16,
+  { bits, ports }: IntegerOptions,
 ): { builder: TfliteBuilder; inputs: Port[]; outputs: Port[] } {
   const form = new IntegerForm(source, bits === 8 ? 'INT8' : 'INT16');
-  const madeInputs = inputs.map(({ name, tensor }) => ({ name, tensor: form.input(tensor) }));
+  const madeInputs = inputs.map(({ name, tensor }) => ({ name, tensor: form.input(tensor, ports) }));
   for (const operator of source.operators) form.add(operator);
-  const madeOutputs = outputs.map(({ name, tensor }) => ({ name, tensor: form.output(tensor) }));
+  const madeOutputs = outputs.map(({ name, tensor }) => ({ name, tensor: form.output(tensor, ports) }));
   return { builder: form.builder, inputs: madeInputs, outputs: madeOutputs };
+}
+
+/** The range of constants, around zero. */
+function spread(values: Float32Array): Interval {
+  const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+  return { low: -most, high: most };
 }
 
 class IntegerForm {
@@ -35,7 +49,7 @@ class IntegerForm {
   /** New tensors and their codings, by the old ones. */
   private readonly made = new Map<number, { readonly tensor: number; readonly coding?: Coding }>();
   /** What was made once for several users, by what it is. */
-  private readonly shared = new Map<string, number>();
+  private readonly constants = new Map<string, number>();
 
   constructor(source: TfliteBuilder, narrow: Coding['type']) {
     this.source = source;
@@ -67,8 +81,8 @@ class IntegerForm {
   }
 
   private once(key: string, make: () => number): number {
-    const tensor = this.shared.get(key) ?? make();
-    this.shared.set(key, tensor);
+    const tensor = this.constants.get(key) ?? make();
+    this.constants.set(key, tensor);
     return tensor;
   }
 
@@ -80,9 +94,16 @@ class IntegerForm {
     return tensor;
   }
 
-  input(index: number): number {
-    if (this.tensorOf(index).type === 'FLOAT32') return this.define(index, this.finest(index));
-    return this.kept(index);
+  /** The tensor of an input: its integers, or float32 that QUANTIZE codes. */
+  input(index: number, integer: boolean): number {
+    const given = this.tensorOf(index);
+    if (given.type !== 'FLOAT32') return this.kept(index);
+    const coded = this.define(index, this.finest(index));
+    if (integer) return coded;
+    const { range: _range, wide: _wide, ...port } = given;
+    const tensor = this.builder.tensor({ ...port, name: `${port.name}/float32` });
+    this.builder.operator('QUANTIZE', [tensor], [coded], {}, 3);
+    return tensor;
   }
 
   /** A tensor that stays as it is: indices, shapes, 8-bit weights. */
@@ -95,9 +116,13 @@ class IntegerForm {
     return tensor;
   }
 
-  output(index: number): number {
-    const wide = this.tensorOf(index).wide;
-    return this.operand(index, wide ? 'INT16' : this.narrow).tensor;
+  /** The tensor of an output: its integers, or float32 that DEQUANTIZE makes of them. */
+  output(index: number, integer: boolean): number {
+    const { range: _range, wide, ...port } = this.tensorOf(index);
+    if (integer) return this.operand(index, wide ? 'INT16' : this.narrow).tensor;
+    const tensor = this.builder.tensor({ ...port, name: `${port.name}/float32` });
+    this.builder.operator('DEQUANTIZE', [this.made.get(index)!.tensor], [tensor], {}, 3);
+    return tensor;
   }
 
   /** An activation in a type, or in the very coding that an operator wants. */
@@ -128,10 +153,9 @@ class IntegerForm {
     index: number,
     wanted: Coding['type'] | Coding,
   ): { readonly tensor: number; readonly coding: Coding } {
-    const { name, shape } = this.tensorOf(index);
+    const { name, shape, range } = this.tensorOf(index);
     const values = this.floats(index);
-    const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
-    const coding = typeof wanted === 'string' ? codingOf(wanted, { low: -most, high: most }) : wanted;
+    const coding = typeof wanted === 'string' ? codingOf(wanted, range ?? spread(values)) : wanted;
     const tensor = this.once(`${index} ${coding.type} ${coding.scale} ${coding.zero}`, () => {
       const bytes = new Uint8Array(codesOf(values, coding).buffer);
       return this.builder.tensor({ name, shape, type: coding.type, bytes, scales: [coding.scale], zero: coding.zero });
@@ -162,12 +186,11 @@ class IntegerForm {
     const rule = integerRules[name] ?? this.refuse(`there is no integer kernel for ${name}`, this.tensorOf(y).name);
     switch (rule.kind) {
       case 'same': {
-        const { wide, bytes } = this.tensorOf(y);
-        if (bytes || !this.made.get(first)?.coding)
-          this.refuse(`${name} of something that is no activation`, this.tensorOf(y).name);
-        const x = this.operand(first, wide ? 'INT16' : this.made.get(first)!.coding!.type);
-        for (const output of outputs) this.define(output, x.coding);
-        this.emit(operator, rule, [x.tensor, ...inputs.slice(1).map((input) => this.kept(input))]);
+        const { coding } = this.made.get(first)!;
+        const x = coding && this.operand(first, this.tensorOf(y).wide ? 'INT16' : coding.type);
+        // Indices are integers as they are.
+        for (const output of outputs) x ? this.define(output, x.coding) : this.kept(output);
+        this.emit(operator, rule, [x?.tensor ?? this.kept(first), ...inputs.slice(1).map((input) => this.kept(input))]);
         break;
       }
       case 'product':
@@ -178,7 +201,10 @@ class IntegerForm {
         break;
       default: {
         const type = this.typeOf(this.tensorOf(y));
-        const coding = rule.kind === 'fixed' ? fixedCodings[name]![type] : this.finest(y);
+        const coding =
+          (rule.kind === 'fixed' && fixedCodings[name]![type]) ||
+          (rule.kind === 'alike' && this.shared(inputs, type)) ||
+          this.finest(y);
         const xs = inputs.map((input) =>
           this.tensorOf(input).type === 'FLOAT32'
             ? this.operand(input, rule.kind === 'alike' ? coding : type).tensor
@@ -188,6 +214,12 @@ class IntegerForm {
         this.emit(operator, rule, xs);
       }
     }
+  }
+
+  /** The coding that all inputs have already. */
+  private shared(inputs: readonly number[], type: Coding['type']): Coding | undefined {
+    const [first, ...rest] = inputs.map((input) => this.made.get(input)?.coding);
+    return first?.type === type && rest.every((other) => other && sameCoding(first, other)) ? first : undefined;
   }
 
   private emit(
@@ -296,13 +328,6 @@ class IntegerForm {
       type === 'INT8' ? Int16Array.from(new Int8Array(bytes!.buffer, bytes!.byteOffset, bytes!.length)) : undefined;
     if (codes)
       return this.builder.tensor({ name, shape, type: 'INT16', bytes: new Uint8Array(codes.buffer), scales: scales! });
-    const values = this.floats(index);
-    const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
-    return this.constant(index, {
-      type: 'INT16',
-      scale: Math.fround(most / topCode.INT16 || 1),
-      zero: 0,
-      range: { low: -most, high: most },
-    }).tensor;
+    return this.constant(index, 'INT16').tensor;
   }
 }
