@@ -25,10 +25,10 @@ export interface WriteOptions {
   /** The file the model came from, for formats that keep what Gatefold has no meaning for. */
   readonly source?: Uint8Array;
   /**
-   * Whether the states of recurrent cells are inputs and outputs of the file, for formats that keep none between calls. By
-   * default where the model came with such states, or has stateful layers.
+   * Whether the states of recurrent cells are inputs and outputs of the file, or start at zero in every call. By default inputs and
+   * outputs where the model came with such states or has stateful layers; TensorFlow Lite files then have variables.
    */
-  readonly explicitStates?: boolean;
+  readonly explicitStates?: boolean | undefined;
   /** Sequences to measure ranges on, for formats that hold activations as integers; fresh batches on every call. */
   readonly calibration?: (() => CalibrationBatches) | undefined;
   /** Whether inputs and outputs of a file with integer activations are integers too, as on microcontrollers; default: float32. */

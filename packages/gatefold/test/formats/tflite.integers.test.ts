@@ -74,8 +74,8 @@ describe('files with integer activations', () => {
   it.each([
     ['without data', 'u7', {}, /^dynamic range.*with data/],
     ['with float operands', 'f32', { calibration }, /^dynamic range.*as the operand of/],
-    ['with data', 'u7', { calibration }, /^full integer: activations of 8 bits\./],
-    ['with wide operands', 'u14', { calibration }, /^full integer: activations of 16 bits\./],
+    ['with data', 'u7', { calibration }, /^full integer: activations of 8 bits/],
+    ['with wide operands', 'u14', { calibration }, /^full integer: activations of 16 bits/],
   ] as const)('are written where all is known: %s', async (_, operand, options, note) => {
     const { bytes, notes } = await writer.write(small('lstm', { operand }), options);
     expect(notes).toEqual([expect.stringMatching(note)]);

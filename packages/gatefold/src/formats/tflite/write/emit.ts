@@ -10,7 +10,7 @@ import {
 } from '@gatefold/runtime';
 import type { ActivationRanges, Interval } from '../../../compress/index.ts';
 import type { TfliteBuilder, WrittenTensor } from './file.ts';
-import type { ActivationBits } from './types.ts';
+import type { Form } from './types.ts';
 import { constantTensor, quantizeHint, type Rows, rowsOf } from './weights.ts';
 
 /** Writes nodes as operators: the tensors of values, and shapes as TensorFlow Lite shows them. */
@@ -23,8 +23,7 @@ export class Emitter {
   readonly states: { readonly name: string; readonly input: number; readonly output: number }[] = [];
   /** Ranges of what the model computes, where activations shall become integers. */
   readonly ranges: ActivationRanges | undefined;
-  /** Width of activations as integers. */
-  readonly bits: ActivationBits;
+  readonly form: Form;
   private readonly analysis: Analysis;
   private readonly tensors = new Map<string, number>();
   private readonly constants = new Map<string, number>();
@@ -35,12 +34,12 @@ export class Emitter {
     analysis: Analysis,
     {
       stepwise,
-      bits,
+      form,
       ranges,
-    }: { readonly stepwise: boolean; readonly bits?: ActivationBits; readonly ranges?: ActivationRanges | undefined },
+    }: { readonly stepwise: boolean; readonly form: Form; readonly ranges?: ActivationRanges | undefined },
   ) {
     this.builder = builder;
-    this.bits = bits;
+    this.form = form;
     this.ranges = ranges;
     this.model = model;
     this.analysis = analysis;

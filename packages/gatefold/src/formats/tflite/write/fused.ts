@@ -49,10 +49,12 @@ export function emitLstm(emitter: Emitter, node: Node): void {
   const width = R?.shape[0] ?? units;
   emitter.sameType(
     node,
-    ['W', 'U', ...(R ? ['R'] : []), ...(node.weights.P === undefined || emitter.bits ? [] : ['P'])].map((role) => ({
-      role,
-      kind: emitter.rows(node, role).kind,
-    })),
+    ['W', 'U', ...(R ? ['R'] : []), ...(node.weights.P === undefined || emitter.form.bits ? [] : ['P'])].map(
+      (role) => ({
+        role,
+        kind: emitter.rows(node, role).kind,
+      }),
+    ),
   );
   // The file's order is i, f, g, o; ours i, f, o, g, without i where it is coupled.
   const arrange = (list: number[]): number[] => {

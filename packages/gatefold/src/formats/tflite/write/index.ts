@@ -5,18 +5,18 @@ import { Emitter } from './emit.ts';
 import { type Port, TfliteBuilder } from './file.ts';
 import { withIntegers } from './integer/index.ts';
 import { nodeWriters } from './nodes.ts';
-import { hasUnrolled, isFused } from './recurrent.ts';
-import type { ActivationBits } from './types.ts';
+import { isFused } from './recurrent.ts';
+import type { Form } from './types.ts';
 
-/** The operands of a model's products, and what a file makes of them. */
-interface Form {
-  readonly bits: ActivationBits;
+/** What a file makes of the operands of a model's products. */
+interface Activations {
+  readonly bits: Form['bits'];
   /** What a person who asked for integers should know of the file. */
   readonly notes: readonly string[];
 }
 
 /** Activations become integers where data tell their ranges and all products are coded with integer operands. */
-function formOf(model: Model, calibrated: boolean): Form {
+function activationsOf(model: Model, calibrated: boolean): Activations {
   const products = usesOf(model).filter(
     ({ role, weight }) => model.weights[weight]!.shape.length > 1 && role !== 'table' && role !== 'P',
   );
@@ -32,18 +32,17 @@ function formOf(model: Model, calibrated: boolean): Form {
   const float = operands.find(({ kind }) => kind === 'none' || kind === 'f32');
   if (float) return { bits: undefined, notes: [`${dynamic}, as the operand of ${float.weight} does`] };
   const bits = operands.some(({ kind }) => kind === 'u14') ? 16 : 8;
-  const inner = bits === 8 && hasUnrolled(model, bits) ? ', with 16 inside of layers that stand step by step' : '';
   return {
     bits,
     notes: [
-      `full integer: activations of ${bits} bits${inner}. What is measured here are the weights; rounding between layers comes on top`,
+      `full integer: activations of ${bits} bits (inside of cells that stand step by step 16). What is measured here are the weights; rounding between layers comes on top`,
     ],
   };
 }
 
 /**
- * Writes a model as a TensorFlow Lite file. LSTM and simple RNN are its fused sequence operators with states in variables, GRU stands
- * step by step. Weights keep their codes where they have at most 8 bits around zero and one scale per gate matrix. Activations are
+ * Writes a model as a TensorFlow Lite file. LSTM and simple RNN are its fused sequence operators with states in variables (or, where
+ * `explicitStates` says something, step by step without variables), GRU stands step by step. Weights keep their codes where they have at most 8 bits around zero and one scale per gate matrix. Activations are
  * float32 (with coded weights: dynamic range), or with calibration integers: of 8 bits where products were coded with 7-bit operands,
  * of 16 where with 14. As integers only LSTM of 8 bits has an operator of its own; other cells stand step by step, in 16 bits. Batch is
  * 1; an open number of steps stays open, except where cells stand step by step: the file then takes one step a call. Ports are float32,
@@ -52,7 +51,7 @@ function formOf(model: Model, calibrated: boolean): Form {
  */
 export async function writeTflite(
   model: Model,
-  { calibration, integerPorts = false }: WriteOptions,
+  { calibration, explicitStates, integerPorts = false }: WriteOptions,
 ): Promise<WrittenModel> {
   const [[name, graph] = fail('MODEL_INVALID', 'the model has no graph'), ...others] = Object.entries(model.graphs);
   if (others.length > 0) {
@@ -63,7 +62,8 @@ export async function writeTflite(
   if (graph.states.length > 0) {
     fail('MODEL_UNSUPPORTED', 'states that travel through ports are not written', { place: graph.states[0]!.input });
   }
-  const { bits, notes } = formOf(model, calibration !== undefined);
+  const { bits, notes } = activationsOf(model, calibration !== undefined);
+  const form: Form = { bits, explicitStates };
   if (integerPorts && bits === undefined) {
     fail('MODEL_UNSUPPORTED', 'integer ports need integer activations', {
       found: notes[0] ?? 'float32 weights',
@@ -75,7 +75,7 @@ export async function writeTflite(
     const { time } = analysis.values.get(value)!;
     return hasTime(analysis.times[time]!) && staticLength(analysis.times, time) === undefined;
   };
-  const odd = graph.nodes.find((node) => node.op === 'recurrent' && !isFused(node, bits) && isOpen(node.inputs.x!));
+  const odd = graph.nodes.find((node) => node.op === 'recurrent' && !isFused(node, form) && isOpen(node.inputs.x!));
   if (odd && analysis.wholeReasons.length > 0) {
     fail(
       'MODEL_UNSUPPORTED',
@@ -83,9 +83,15 @@ export async function writeTflite(
       { place: odd.name, found: analysis.wholeReasons.join('; '), hint: 'give the model a fixed number of steps' },
     );
   }
+  if (odd && explicitStates === false) {
+    fail('MODEL_UNSUPPORTED', `"${odd.name}" over an open number of steps needs its state from call to call`, {
+      place: odd.name,
+      hint: 'give the model a fixed number of steps, or let states be inputs and outputs',
+    });
+  }
   const builder = new TfliteBuilder();
   const ranges = bits === undefined ? undefined : measureRanges(model, calibration!);
-  const emitter = new Emitter(builder, model, analysis, { stepwise: odd !== undefined, bits, ranges });
+  const emitter = new Emitter(builder, model, analysis, { stepwise: odd !== undefined, form, ranges });
   const inputs = graph.inputs.map(
     (port): Port => ({
       name: port.name,

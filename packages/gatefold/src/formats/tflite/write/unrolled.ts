@@ -99,20 +99,21 @@ function refuseOptions(emitter: Emitter, node: Node, options: CellOptions): void
     [options.coupled, 'a coupled gate'],
     [options.cellClip !== undefined, 'the bound of its state'],
   ].find(([is]) => is);
-  const hint = 'quantize with --operand u7, or with --operand f32';
-  if (odd) emitter.refuse(node, `${odd[1]}, where 16-bit cells stand step by step`, hint);
+  const hint = 'write it as one operator: with --operand u7 or f32, and without --states';
+  if (odd) emitter.refuse(node, `${odd[1]}, where cells stand step by step`, hint);
   if (emitter.stepwise && node.attributes.cell === 'rnn') {
-    const fixed = 'give the model a fixed number of steps, or quantize with --operand f32';
-    emitter.refuse(node, 'a simple cell as integers over an open number of steps', fixed);
+    const fixed = 'give the model a fixed number of steps; or float32 activations (--operand f32), without --states';
+    emitter.refuse(node, 'a simple cell over an open number of steps, where cells stand step by step', fixed);
   }
 }
 
 /**
  * A recurrent node by the equations of its cell, step by step: unrolled where the number of steps is known; else the file takes one step a
- * call with the states as inputs and outputs. As integers all of it has 16 bits.
+ * call with the states as inputs and outputs, as it does where that is asked for. As integers all of it has 16 bits.
  */
 export function emitUnrolled(emitter: Emitter, node: Node): void {
   const { builder, ranges } = emitter;
+  const explicit = emitter.stepwise || emitter.form.explicitStates === true;
   const { cell, options } = cellOf(emitter.context(node));
   const { units } = options;
   const features = emitter.width(node.inputs.x!);
@@ -149,7 +150,7 @@ export function emitUnrolled(emitter: Emitter, node: Node): void {
     const initial = Object.fromEntries(
       cell.states.map(({ name }) => [
         name,
-        emitter.stepwise
+        explicit
           ? emitter.between(node, `${name} in`, [1, units], undefined, ofState(name))
           : builder.floats(`${node.name}/zeros`, [1, units], new Float32Array(units), ofState(name)),
       ]),
@@ -165,7 +166,7 @@ export function emitUnrolled(emitter: Emitter, node: Node): void {
       return state.h![0]!;
     });
     builder.operator('PACK', results, [y], { count: steps, axis: 1 });
-    if (!emitter.stepwise) return;
+    if (!explicit) return;
     for (const { name } of cell.states) {
       emitter.states.push({ name: `${node.name} ${name}`, input: initial[name]!, output: state[name]![0]! });
     }

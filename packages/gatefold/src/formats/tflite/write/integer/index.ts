@@ -101,7 +101,8 @@ class IntegerForm {
     const coded = this.define(index, this.finest(index));
     if (integer) return coded;
     const { range: _range, wide: _wide, ...port } = given;
-    const tensor = this.builder.tensor({ ...port, name: `${port.name}/float32` });
+    const tensor = this.builder.tensor(port);
+    this.builder.rename(coded, `${port.name}/codes`);
     this.builder.operator('QUANTIZE', [tensor], [coded], {}, 3);
     return tensor;
   }
@@ -120,8 +121,10 @@ class IntegerForm {
   output(index: number, integer: boolean): number {
     const { range: _range, wide, ...port } = this.tensorOf(index);
     if (integer) return this.operand(index, wide ? 'INT16' : this.narrow).tensor;
-    const tensor = this.builder.tensor({ ...port, name: `${port.name}/float32` });
-    this.builder.operator('DEQUANTIZE', [this.made.get(index)!.tensor], [tensor], {}, 3);
+    const coded = this.made.get(index)!.tensor;
+    const tensor = this.builder.tensor(port);
+    this.builder.rename(coded, `${port.name}/codes`);
+    this.builder.operator('DEQUANTIZE', [coded], [tensor], {}, 3);
     return tensor;
   }
 
