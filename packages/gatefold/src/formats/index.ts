@@ -98,7 +98,7 @@ export function writerFor(nameOrExtension: string, place: string): Format & Requ
   };
 }
 
-const cellBounds: readonly CellBound[] = ['clip', 'cellClip'];
+const cellBounds: readonly CellBound[] = ['clip', 'cellClip', 'inputClip'];
 
 /** A writer that does not know a bound would leave it out, and the file compute something else. */
 function refuseBounds({ graphs }: Model, { title, cellBounds: held = [] }: Format): void {

@@ -18,7 +18,7 @@ const gatefold: Format = {
   name: 'gatefold',
   title: 'a .gatefold file',
   extensions: ['gatefold'],
-  cellBounds: ['clip', 'cellClip'],
+  cellBounds: ['clip', 'cellClip', 'inputClip'],
   is: isGatefold,
   read: async (bytes) => ({ model: readGatefold(bytes), version: '1' }),
   write: async (model) => ({ bytes: writeGatefold(model) }),
@@ -103,7 +103,7 @@ const tflite: Format = {
   name: 'tflite',
   title: 'a TensorFlow Lite model (.tflite)',
   extensions: ['tflite'],
-  cellBounds: ['cellClip'],
+  cellBounds: ['clip', 'cellClip', 'inputClip'],
   // Its kernels know one scale per gate matrix.
   quantizeDefaults: { granularity: 'gate' },
   codedAlike: true,

@@ -43,8 +43,8 @@ export interface WrittenModel {
   readonly notes?: readonly string[];
 }
 
-/** Bounds on what goes into the gates (ONNX), and on the cell state (TensorFlow Lite). */
-export type CellBound = 'clip' | 'cellClip';
+/** Bounds on what goes into the gates (ONNX), on the cell state, and on what x gives to the gates (TensorFlow Lite). */
+export type CellBound = 'clip' | 'cellClip' | 'inputClip';
 
 /** A file format: one folder of its own and one line in `registry.ts`. */
 export interface Format {

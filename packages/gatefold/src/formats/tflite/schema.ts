@@ -46,6 +46,9 @@ export const tensorTypes = [
 /** Numbers by their place in this list; `SIGN_BIT` has no meaning here. */
 export const fusedActivations = ['NONE', 'RELU', 'RELU_N1_TO_1', 'RELU6', 'TANH'] as const;
 
+/** Integer LSTM keeps what goes into its gates in 16 bits, 12 of them behind the point: the sums saturate at this. */
+export const gateBound = 8;
+
 type Field = readonly [id: number, kind: 'int' | 'float' | 'bool' | 'byte' | 'ints', otherwise?: number];
 
 const poolFields: Readonly<Record<string, Field>> = {

@@ -1,4 +1,5 @@
 import type { Node } from '@gatefold/runtime';
+import { gateBound } from '../schema.ts';
 import type { Emitter } from './emit.ts';
 import { emitLstm, emitRnn } from './fused.ts';
 import type { Form } from './types.ts';
@@ -13,7 +14,17 @@ export function isFused({ attributes }: Node, { bits, explicitStates }: Form): b
   return attributes.cell === 'lstm' ? bits !== 16 : attributes.cell === 'rnn' && bits === undefined;
 }
 
+/** Gates that saturate are those of 8-bit LSTM operators, which do so whether or not they are asked to. */
+function refuseBounds(emitter: Emitter, node: Node, fused: boolean): void {
+  const bounds = ['clip', 'inputClip'].flatMap((name) => node.attributes[name] ?? []);
+  const saturates = fused && node.attributes.cell === 'lstm' && emitter.form.bits === 8;
+  if (bounds.length === 0 || (saturates && bounds.every((bound) => bound === gateBound))) return;
+  const hint = `only its LSTM of 8 bits has such a bound, of ${gateBound}`;
+  emitter.refuse(node, `a bound of its gates of ${bounds.join(' and ')}`, hint);
+}
+
 export function emitRecurrent(emitter: Emitter, node: Node): void {
+  refuseBounds(emitter, node, isFused(node, emitter.form));
   if (!isFused(node, emitter.form)) emitUnrolled(emitter, node);
   else if (node.attributes.cell === 'lstm') emitLstm(emitter, node);
   else emitRnn(emitter, node);
