@@ -1,9 +1,10 @@
-import { createSession, decode, type Model, simd128Engine, type Weight } from '@gatefold/runtime';
+import { createSession, decode, type Model, type Session, simd128Engine, type Weight } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
 import { type QuantizeOptions, quantize } from '../../src/compress/index.ts';
 import { readModel, writerFor } from '../../src/formats/index.ts';
 import { parseTflite } from '../../src/formats/tflite/parse.ts';
+import { fixtures } from './fixtures.ts';
 
 const writer = writerFor('tflite', '-o');
 const sequences = Array.from({ length: 8 }, (_, n) =>
@@ -48,6 +49,42 @@ describe('files with integer activations', () => {
       }
     }
   });
+
+  it('take float16 biases', async () => {
+    const [half, full] = [small('lstm', { vectors: 'f16' }), small('lstm')];
+    const [a, b] = await Promise.all([half, full].map(async (model) => (await readModel(await write(model))).model));
+    const [p, q] = [a!, b!].map((model) => outputOf(model, sequences[0]!));
+    for (const [i, value] of p!.entries()) expect(Math.abs(value - q![i]!)).toBeLessThan(2e-3);
+  });
+
+  // All fixtures that can be written are compared with LiteRT in tflite.integers.interop.test.ts.
+  it.each(['k3-cells.keras', 'k3-sequential-built.keras', 'k3-weights-sequential.weights.h5'])(
+    'of %s are the model read back',
+    async (name) => {
+      const { bytes, architecture } = fixtures().find((fixture) => fixture.name === name)!;
+      const { model } = await readModel(bytes, architecture ? { architecture } : {});
+      const options = { bits: 8, granularity: 'gate', clip: 'max' } as const;
+      const exact = createSession(quantize(model, { ...options, operand: 'f32' }).model, { engine: simd128Engine });
+      const samples = Array.from({ length: 4 }, (_, n) =>
+        exact.inputs.map(({ shape, dtype }, k) => {
+          const size = shape.reduce<number>((s, dim) => s * (dim === 'batch' ? 1 : dim === 'time' ? 6 : dim), 1);
+          const value = (i: number) => (dtype === 'int32' ? (i * 7 + 3 + n) % 5 : Math.sin(i * 1.7 + k + n));
+          return Float32Array.from({ length: size }, (_, i) => value(i));
+        }),
+      );
+      const named = ({ inputs }: Session, sample: Float32Array[]) =>
+        Object.fromEntries(inputs.map((port, k) => [port.name, sample[k]!]));
+      const ranges = () => samples.map((sample) => ({ inputs: named(exact, sample), batch: 1 }));
+      const file = (await writer.write(quantize(model, options).model, { calibration: ranges })).bytes;
+      const back = createSession((await readModel(file)).model, { engine: simd128Engine });
+      const [is, was] = [back, exact].map(
+        (session) => session.run(named(session, samples[0]!))[session.outputs[0]!.name]!.data,
+      );
+      for (const [i, value] of is!.entries()) {
+        expect(Math.abs(value - was![i]!)).toBeLessThan(3e-3 * Math.max(1, Math.abs(was![i]!)));
+      }
+    },
+  );
 
   it("keep an LSTM's h in 8 bits and c in 16, with a power of two as scale", async () => {
     const { graphs } = parseTflite(await write(small('lstm')));

@@ -10,7 +10,7 @@ import {
 } from '@gatefold/runtime';
 import type { ActivationRanges, Interval } from '../../../compress/index.ts';
 import type { TfliteBuilder, WrittenTensor } from './file.ts';
-import type { Form } from './types.ts';
+import type { Form } from './form.ts';
 import { constantTensor, quantizeHint, type Rows, rowsOf } from './weights.ts';
 
 /** Writes nodes as operators: the tensors of values, and shapes as TensorFlow Lite shows them. */

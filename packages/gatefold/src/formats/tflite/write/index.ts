@@ -1,44 +1,11 @@
-import { analyse, fail, hasTime, type Model, staticLength, usesOf } from '@gatefold/runtime';
+import { analyse, fail, hasTime, type Model, staticLength } from '@gatefold/runtime';
 import { measureRanges } from '../../../compress/index.ts';
 import type { WriteOptions, WrittenModel } from '../../types.ts';
 import { Emitter } from './emit.ts';
 import { type Port, TfliteBuilder } from './file.ts';
+import { activationsOf, type Form, isFused } from './form.ts';
 import { withIntegers } from './integer/index.ts';
 import { nodeWriters } from './nodes.ts';
-import { isFused } from './recurrent.ts';
-import type { Form } from './types.ts';
-
-/** What a file makes of the operands of a model's products. */
-interface Activations {
-  readonly bits: Form['bits'];
-  /** What a person who asked for integers should know of the file. */
-  readonly notes: readonly string[];
-}
-
-/** Activations become integers where data tell their ranges and all products are coded with integer operands. */
-function activationsOf(model: Model, calibrated: boolean): Activations {
-  const products = usesOf(model).filter(
-    ({ role, weight }) => model.weights[weight]!.shape.length > 1 && role !== 'table' && role !== 'P',
-  );
-  const operands = products.map(({ weight }) => {
-    const { encoding, input } = model.weights[weight]!;
-    return { weight, kind: encoding.kind === 'dense' ? 'none' : input.kind };
-  });
-  const isCoded = Object.values(model.weights).some(({ encoding }) => encoding.kind !== 'dense');
-  if (!isCoded) return { bits: undefined, notes: [] };
-  const dynamic = 'dynamic range: weights are 8-bit codes, activations stay float32';
-  if (!calibrated)
-    return { bits: undefined, notes: [`${dynamic}; with data (--data, --calibrate) they become integers too`] };
-  const float = operands.find(({ kind }) => kind === 'none' || kind === 'f32');
-  if (float) return { bits: undefined, notes: [`${dynamic}, as the operand of ${float.weight} does`] };
-  const bits = operands.some(({ kind }) => kind === 'u14') ? 16 : 8;
-  return {
-    bits,
-    notes: [
-      `full integer: activations of ${bits} bits (inside of cells that stand step by step 16). What is measured here are the weights; rounding between layers comes on top`,
-    ],
-  };
-}
 
 /**
  * Writes a model as a TensorFlow Lite file. LSTM and simple RNN are its fused sequence operators with states in variables (or, where

@@ -1,18 +1,9 @@
 import type { Node } from '@gatefold/runtime';
 import { gateBound } from '../schema.ts';
 import type { Emitter } from './emit.ts';
+import { isFused } from './form.ts';
 import { emitLstm, emitRnn } from './fused.ts';
-import type { Form } from './types.ts';
 import { emitUnrolled } from './unrolled.ts';
-
-/**
- * Whether a recurrent node is an operator of its own, which keeps states in variables: LSTM as float32 and with 8-bit activations,
- * simple layers as float32. Others stand step by step.
- */
-export function isFused({ attributes }: Node, { bits, explicitStates }: Form): boolean {
-  if (explicitStates !== undefined) return false;
-  return attributes.cell === 'lstm' ? bits !== 16 : attributes.cell === 'rnn' && bits === undefined;
-}
 
 /** Gates that saturate are those of 8-bit LSTM operators, which do so whether or not they are asked to. */
 function refuseBounds(emitter: Emitter, node: Node, fused: boolean): void {

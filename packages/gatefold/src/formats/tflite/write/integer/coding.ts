@@ -10,7 +10,7 @@ export interface Coding {
 }
 
 /** The largest code of either type. */
-export const topCode = { INT8: 127, INT16: 32767 } as const;
+const topCode = { INT8: 127, INT16: 32767 } as const;
 
 /**
  * The finest coding of a range: 8 bits with the zero anywhere, 16 bits around zero, as TensorFlow Lite's kernels want them. Zero
