@@ -62,7 +62,7 @@ packages/gatefold/test/formats/table.test.ts, which tries every cell out (\`npx 
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-More on [ONNX](onnx.md) and on [files of weights without a graph](weights.md); what becomes of [files from the wild](corpus.md).
+More on [ONNX](onnx.md), on [TensorFlow Lite](tflite.md) and on [files of weights without a graph](weights.md); what becomes of [files from the wild](corpus.md).
 `;
     await expect(text).toMatchFileSnapshot('../../../../docs/formats.md');
   });

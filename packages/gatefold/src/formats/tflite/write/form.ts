@@ -41,10 +41,11 @@ export function activationsOf(model: Model, calibrated: boolean): Activations {
   const float = operands.find(({ kind }) => kind === 'none' || kind === 'f32');
   if (float) return { bits: undefined, notes: [`${dynamic}, as the operand of ${float.weight} does`] };
   const bits = operands.some(({ kind }) => kind === 'u14') ? 16 : 8;
+  const inner = bits === 8 ? ' (16 inside of cells that stand step by step)' : '';
   return {
     bits,
     notes: [
-      `full integer: activations of ${bits} bits (inside of cells that stand step by step 16). What is measured here are the weights; rounding between layers comes on top`,
+      `full integer: activations of ${bits} bits${inner}. What is measured here are the weights; rounding between layers comes on top`,
     ],
   };
 }
