@@ -15,17 +15,20 @@ import sys
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+INTEGERS = (np.int8, np.int16)
+
 
 def to_tensor(values, detail):
     """Real numbers as the file's own."""
-    if detail["dtype"] == np.int8:
+    if detail["dtype"] in INTEGERS:
         scale, zero = detail["quantization"]
-        return np.clip(np.round(values / scale) + zero, -128, 127).astype(np.int8)
+        bounds = np.iinfo(detail["dtype"])
+        return np.clip(np.round(values / scale) + zero, bounds.min, bounds.max).astype(detail["dtype"])
     return values.astype(detail["dtype"])
 
 
 def from_tensor(values, detail):
-    if detail["dtype"] == np.int8:
+    if detail["dtype"] in INTEGERS:
         scale, zero = detail["quantization"]
         return (values.astype(np.float32) - zero) * np.float32(scale)
     return values
@@ -55,7 +58,7 @@ def run(job):
         kept = {i: made[o] for i, o in states.items()}
         results.append([from_tensor(values, detail).ravel().tolist()
                         for o, (values, detail) in enumerate(zip(made, outputs)) if o not in states.values()])
-    scale = float(outputs[0]["quantization"][0]) if outputs[0]["dtype"] == np.int8 else 0
+    scale = float(outputs[0]["quantization"][0]) if outputs[0]["dtype"] in INTEGERS else 0
     return {"calls": results, "step": scale}
 
 

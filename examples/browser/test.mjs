@@ -1,32 +1,11 @@
 // Drives the page in a real Chromium: npm run test:browser
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { createSession, readGatefold, simd128Engine } from '@gatefold/runtime';
 import { trainWorkers } from 'gatefold/node';
 import digits from '../digits/data.mjs';
+import { openChromium } from './chromium.mjs';
 import { digitsModel } from './model.mjs';
 import { learn } from './page/learn.js';
 import { serve } from './serve.mjs';
-
-const here = fileURLToPath(new URL('.', import.meta.url));
-const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
-if (!existsSync(executablePath)) {
-  console.error(
-    `There is no Chromium at ${executablePath}. Install it (Debian: apt-get install chromium) or set CHROMIUM.`,
-  );
-  process.exit(1);
-}
-if (!existsSync(join(here, 'node_modules/playwright-core'))) {
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: here,
-    stdio: 'inherit',
-  });
-  if (status !== 0) process.exit(1);
-}
-const { chromium } = await import('playwright-core');
 
 const results = [];
 const check = (what, passed, detail = '') => {
@@ -35,19 +14,8 @@ const check = (what, passed, detail = '') => {
 };
 const same = (a, b) => a.length === b.length && a.every((value, i) => Object.is(Math.fround(value), Math.fround(b[i])));
 
-const profile = mkdtempSync(join(tmpdir(), 'gatefold-chromium-'));
 const { server, url } = await serve();
-const flags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
-const browser = await chromium.launchPersistentContext(profile, { executablePath, args: flags, headless: true });
+const { browser, close } = await openChromium();
 try {
   const page = await browser.newPage();
   const problems = [];
@@ -119,9 +87,8 @@ try {
   }
   check('reports no errors', problems.length === 0, problems.join('; '));
 } finally {
-  await browser.close();
+  await close();
   server.close();
-  rmSync(profile, { recursive: true, force: true });
 }
 const failed = results.filter((passed) => !passed).length;
 console.log(`${results.length - failed} passed, ${failed} failed`);

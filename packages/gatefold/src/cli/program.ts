@@ -77,6 +77,7 @@ export function buildProgram(signal: AbortSignal): Command {
   command('convert <model>', 'writes a model in another format')
     .requiredOption('-o, --output <file>', 'the file to write; its extension tells the format')
     .option('--to <format>', 'where the extension does not say')
+    .addOption(states())
     .action(act(async () => (await import('./commands/convert.ts')).convert));
   addDataOptions(command('eval <model>', "measures the task's metrics of a model on data"), true)
     .addOption(engine())
@@ -142,6 +143,14 @@ export function buildProgram(signal: AbortSignal): Command {
   return program;
 }
 
+/** Where .onnx and .tflite files keep the states of recurrent cells. */
+function states(): Option {
+  return new Option(
+    '--states <where>',
+    '.onnx, .tflite: states are inputs and outputs, or start at zero in every call (default: as the model came; .tflite: in variables)',
+  ).choices(['ports', 'none']);
+}
+
 function compressOptions(command: Command, writes = true): Command {
   addDataOptions(command);
   const output = ['-o, --output <file>', 'the file to write; its extension tells the format'] as const;
@@ -154,6 +163,8 @@ function compressOptions(command: Command, writes = true): Command {
       wholeNumber('--threads', { from: 1, to: 64 }),
     )
     .option('--resume', 'go on from what an interrupted run left in OUTPUT.checkpoint and OUTPUT.checkpoint.steps')
+    .addOption(states())
+    .option('--integer-ports', 'a .tflite file with data: inputs and outputs are integers too, as on microcontrollers')
     .option('--html <file>', 'write the report as a page')
     .option(
       '--max-drop <points>',

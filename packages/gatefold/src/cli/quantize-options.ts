@@ -41,7 +41,12 @@ export function addQuantizeOptions(command: Command): Command {
     .addOption(new Option('--clip <how>', 'ranges by extremes or least squared error').choices(['max', 'mse']))
     .addOption(new Option('--scales <type>', 'type of stored scales').choices(['f16', 'f32']))
     .addOption(new Option('--vectors <type>', 'type of stored biases').choices(['f16', 'f32']))
-    .addOption(new Option('--operand <type>', 'how inputs of products are coded').choices(['u7', 'u14', 'f32']))
+    .addOption(
+      new Option(
+        '--operand <type>',
+        'how inputs of products are coded; in a .tflite file with data: int8, int16 or float32 activations',
+      ).choices(['u7', 'u14', 'f32']),
+    )
     .addOption(new Option('--operand-scale <how>', 'scales of operands').choices(['auto', 'dynamic', 'static']))
     .addOption(
       new Option('--compensation <how>', 'obs: hand coding errors on, on calibration data').choices([

@@ -31,5 +31,6 @@ export {
 } from './prune/units/index.ts';
 export { quantizeAware } from './quantize/aware.ts';
 export { type QuantizeOptions, quantize, type Scheme } from './quantize/index.ts';
+export { type ActivationRanges, type Interval, measureRanges, type StepRanges } from './ranges.ts';
 export { quantizeBySensitivity, type SearchSettings } from './sensitivity/index.ts';
 export type { TrainSettings } from './train-settings.ts';

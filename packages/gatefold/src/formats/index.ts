@@ -4,7 +4,7 @@ import { isKerasArchitecture, readKerasArchitecture } from './keras/index.ts';
 import { formats } from './registry.ts';
 import type { CellBound, Format, ReadOptions } from './types.ts';
 
-export type { ReadOptions } from './types.ts';
+export type { ReadOptions, WriteOptions } from './types.ts';
 
 export interface ReadModel {
   readonly model: Model;
@@ -22,11 +22,17 @@ const others: readonly { name: string; is: (bytes: Uint8Array) => boolean }[] = 
   { name: 'a protocol buffer (an ONNX or TensorFlow model)', is: (bytes) => bytes[0] === 0x08 || bytes[0] === 0x0a },
 ];
 
+/** Node's Buffer is a Uint8Array whose slices are no copies: readers count on them. */
+function plainBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
+}
+
 /**
  * Reads a model of any format in the registry, told by its content.
  * @throws FILE_FORMAT for anything else, and what the readers throw
  */
-export async function readModel(bytes: Uint8Array, options: ReadOptions = {}): Promise<ReadModel> {
+export async function readModel(given: Uint8Array, options: ReadOptions = {}): Promise<ReadModel> {
+  const bytes = plainBytes(given);
   const format = formats.find(({ is }) => is(bytes));
   if (format) {
     const { model, version } = await format.read(bytes, options);
@@ -56,7 +62,8 @@ export async function readArchitecture(bytes: Uint8Array, options: ReadOptions =
  * Reads a file that was written from `model`: formats that hold no graph give its graph the weights of the file.
  * @throws as readModel
  */
-export async function rereadModel(bytes: Uint8Array, model: Model, options: ReadOptions = {}): Promise<ReadModel> {
+export async function rereadModel(given: Uint8Array, model: Model, options: ReadOptions = {}): Promise<ReadModel> {
+  const bytes = plainBytes(given);
   const format = formats.find(({ is }) => is(bytes));
   if (!format?.reread) return readModel(bytes, options);
   return { model: format.reread(bytes, model), format: { name: format.name, version: '' } };
@@ -103,7 +110,7 @@ export function writerFor(nameOrExtension: string, place: string): Format & Requ
   };
 }
 
-const cellBounds: readonly CellBound[] = ['clip', 'cellClip'];
+const cellBounds: readonly CellBound[] = ['clip', 'cellClip', 'inputClip'];
 
 /** A writer that does not know a bound would leave it out, and the file compute something else. */
 function refuseBounds({ graphs }: Model, { title, cellBounds: held = [] }: Format): void {

@@ -10,7 +10,7 @@ import { architectureTemplate, withTensors } from './state-dict/index.ts';
 import { isTfjs, readTfjs } from './tfjs/index.ts';
 import { writeTfjs } from './tfjs/write.ts';
 import { isTflite, readTflite } from './tflite/index.ts';
-import { tfliteNotes, writeTflite } from './tflite/write/index.ts';
+import { writeTflite } from './tflite/write/index.ts';
 import { isTorch, readTorch, torchWeights, writeTorch } from './torch/index.ts';
 import type { Format } from './types.ts';
 
@@ -18,7 +18,7 @@ const gatefold: Format = {
   name: 'gatefold',
   title: 'a .gatefold file',
   extensions: ['gatefold'],
-  cellBounds: ['clip', 'cellClip'],
+  cellBounds: ['clip', 'cellClip', 'inputClip'],
   is: isGatefold,
   read: async (bytes) => ({ model: readGatefold(bytes), version: '1' }),
   write: async (model) => ({ bytes: writeGatefold(model) }),
@@ -103,13 +103,13 @@ const tflite: Format = {
   name: 'tflite',
   title: 'a TensorFlow Lite model (.tflite)',
   extensions: ['tflite'],
-  cellBounds: ['cellClip'],
+  cellBounds: ['clip', 'cellClip', 'inputClip'],
   // Its kernels know one scale per gate matrix.
   quantizeDefaults: { granularity: 'gate' },
   codedAlike: true,
   is: isTflite,
   read: async (bytes, options) => ({ model: await readTflite(bytes, options), version: '3' }),
-  write: async (model) => ({ bytes: writeTflite(model), notes: tfliteNotes(model) }),
+  write: writeTflite,
 };
 
 /** Asked in this order: the first whose `is` says yes reads the file. */

@@ -1,4 +1,5 @@
 import type { Granularity, Model } from '@gatefold/runtime';
+import type { CalibrationBatches } from '../compress/index.ts';
 
 export interface ReadOptions {
   /** Text of an architecture file beside the weights. */
@@ -24,10 +25,14 @@ export interface WriteOptions {
   /** The file the model came from, for formats that keep what Gatefold has no meaning for. */
   readonly source?: Uint8Array;
   /**
-   * Whether the states of recurrent cells are inputs and outputs of the file, for formats that keep none between calls. By
-   * default where the model came with such states, or has stateful layers.
+   * Whether the states of recurrent cells are inputs and outputs of the file, or start at zero in every call. By default inputs and
+   * outputs where the model came with such states or has stateful layers; TensorFlow Lite files then have variables.
    */
-  readonly explicitStates?: boolean;
+  readonly explicitStates?: boolean | undefined;
+  /** Sequences to measure ranges on, for formats that hold activations as integers; fresh batches on every call. */
+  readonly calibration?: (() => CalibrationBatches) | undefined;
+  /** Whether inputs and outputs of a file with integer activations are integers too, as on microcontrollers; default: float32. */
+  readonly integerPorts?: boolean | undefined;
 }
 
 /** A written model: its main file and the files that must stand beside it, by their names. */
@@ -38,8 +43,8 @@ export interface WrittenModel {
   readonly notes?: readonly string[];
 }
 
-/** Bounds on what goes into the gates (ONNX), and on the cell state (TensorFlow Lite). */
-export type CellBound = 'clip' | 'cellClip';
+/** Bounds on what goes into the gates (ONNX), on the cell state, and on what x gives to the gates (TensorFlow Lite). */
+export type CellBound = 'clip' | 'cellClip' | 'inputClip';
 
 /** A file format: one folder of its own and one line in `registry.ts`. */
 export interface Format {

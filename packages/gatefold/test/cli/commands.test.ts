@@ -7,6 +7,7 @@ import { afterAll, beforeEach, describe, expect, it } from 'vitest';
 import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
 import { randomSource, randomValues } from '../../../runtime/test/support/random.ts';
 import { readNpz, writeNpz } from '../../src/data/npz.ts';
+import { readModel } from '../../src/formats/index.ts';
 import { command as gatefold } from './gatefold.ts';
 
 const digits = fileURLToPath(new URL('../../../../examples/digits/model/digits-lstm128.h5', import.meta.url));
@@ -49,6 +50,22 @@ it('quantizes a Keras model into a TensorFlow Lite file, with what that format c
   const refused = await gatefold('quantize', digits, '--granularity', 'row', '-o', at('row.tflite'));
   expect(refused.status).not.toBe(0);
   expect(refused.stderr).toMatch(/--granularity gate/);
+});
+
+it('writes integer activations into a TensorFlow Lite file where data tell their ranges', async () => {
+  writeInput('ranges.npz', 8, 6);
+  const written = (...more: string[]) =>
+    gatefold('quantize', small, '--calibrate', at('ranges.npz'), '-o', at('integers.tflite'), '--force', ...more);
+  expect((await written()).stderr).toMatch(/full integer: activations of 8 bits/);
+  expect((await written('--operand', 'u14')).stderr).toMatch(/full integer: activations of 16 bits/);
+  expect((await written('--operand', 'f32')).stderr).toMatch(/dynamic range.*as the operand of/);
+  const ports = async () => (await readModel(readFileSync(at('integers.tflite')))).model.origin;
+  expect((await written('--integer-ports')).status).toBe(0);
+  expect(await ports()).toMatchObject({ quantizedPorts: { x: { type: 'INT8' } } });
+  expect((await written('--states', 'ports')).status).toBe(0);
+  expect(await ports()).toMatchObject({ states: [{}, {}] });
+  const none = await gatefold('convert', small, '-o', at('none.tflite'), '--states', 'none');
+  expect(none).toMatchObject({ status: 3, stderr: expect.stringContaining('fixed number of steps') });
 });
 
 describe('inspect', () => {

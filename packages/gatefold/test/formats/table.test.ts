@@ -38,7 +38,15 @@ async function rowOf(name: string): Promise<string> {
   };
   const small = await size(quantize(float, { bits: 8, granularity: 'tensor' }).model);
   const codes = small < 0.6 * (await size(float)) ? '8 bits' : 'float32';
-  return `${known} ${extensions.map((extension) => `\`.${extension}\``).join(', ')} | ${held.join(', ')} | ${codes} |`;
+  const data = [{ inputs: { x: Float32Array.from({ length: 320 }, (_, i) => Math.sin(i)) }, batch: 1 }];
+  const integers = async (operand: 'u7' | 'u14') => {
+    const model = quantize(float, { bits: 8, granularity: 'tensor', operand }).model;
+    const [plain, calibrated] = [await writer.write(model, {}), await writer.write(model, { calibration: () => data })];
+    return plain.notes?.join() === calibrated.notes?.join() ? [] : [{ u7: 8, u14: 16 }[operand]];
+  };
+  const bits = [...(await integers('u7')), ...(await integers('u14'))];
+  const activations = bits.length > 0 ? `, activations ${bits.join(' or ')} bits with data` : '';
+  return `${known} ${extensions.map((extension) => `\`.${extension}\``).join(', ')} | ${held.join(', ')} | ${codes}${activations} |`;
 }
 
 describe('docs/formats.md', () => {
@@ -54,7 +62,7 @@ packages/gatefold/test/formats/table.test.ts, which tries every cell out (\`npx 
 | --- | --- | --- | --- | --- |
 ${rows.join('\n')}
 
-More on [ONNX](onnx.md) and on [files of weights without a graph](weights.md); what becomes of [files from the wild](corpus.md).
+More on [ONNX](onnx.md), on [TensorFlow Lite](tflite.md) and on [files of weights without a graph](weights.md); what becomes of [files from the wild](corpus.md).
 `;
     await expect(text).toMatchFileSnapshot('../../../../docs/formats.md');
   });

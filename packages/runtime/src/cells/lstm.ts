@@ -5,7 +5,8 @@ const gates = ({ coupled }: CellOptions) =>
 
 /**
  * Long short-term memory (Hochreiter & Schmidhuber 1997; forget gate Gers et al. 2000; peepholes P Gers et al. 2002;
- * projection R Sak et al. 2014; coupled input and forget gate Greff et al. 2017; c may be clipped, Sak et al. 2014):
+ * projection R Sak et al. 2014; coupled input and forget gate Greff et al. 2017; c may be clipped, Sak et al. 2014; so may W·x + b be,
+ * where a gate is a 16-bit integer that saturates, Li & Alvarez 2021):
  *
  *     i = σ(Wi·x + bi + Ui·h [+ pi⊙c])      f likewise      g = φ(Wg·x + bg + Ug·h)
  *     c' = f⊙c + i⊙g      o = σ(Wo·x + bo + Uo·h [+ po⊙c'])      h' = [R·](o⊙φ(c'))
@@ -28,9 +29,10 @@ export const lstm: Cell = {
     ];
   },
   step(ops, pre, state, options) {
-    const { activation: φ, recurrentActivation: σ, coupled, cellClip } = options;
+    const { activation: φ, recurrentActivation: σ, coupled, cellClip, inputClip } = options;
     const c = state.c!;
-    const z = ops.linear('U', state.h!, { add: pre });
+    const input = inputClip === undefined ? pre : ops.apply(['clip', -inputClip, inputClip], pre);
+    const z = ops.linear('U', state.h!, { add: input });
     const last = coupled ? 2 : 3;
     const peep = (gate: number, v: typeof c) => {
       const zk = ops.gates(z, gate, 1);
@@ -46,7 +48,7 @@ export const lstm: Cell = {
     return { h: options.has('R') ? ops.linear('R', m) : m, c: c1 };
   },
   fused(options) {
-    const clips = options.clip !== undefined || options.cellClip !== undefined;
+    const clips = [options.clip, options.cellClip, options.inputClip].some((bound) => bound !== undefined);
     const plain = !options.coupled && !clips && !options.has('P') && !options.has('R');
     return plain && options.activation[0] === 'tanh' && options.recurrentActivation[0] === 'sigmoid'
       ? 'lstm'

@@ -12,6 +12,8 @@ export interface CellOptions {
   readonly clip?: number;
   /** LSTM: the input gate is 1 − forget gate. */
   readonly coupled: boolean;
+  /** LSTM: W·x + b stays within ±inputClip before the recurrent product is added (TensorFlow Lite's integers); absent: unbounded. */
+  readonly inputClip?: number;
   /** LSTM: c stays within ±cellClip after each step (TensorFlow Lite); absent: unbounded. */
   readonly cellClip?: number;
   /** Whether the node carries a weight for this optional role. */

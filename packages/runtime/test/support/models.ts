@@ -130,6 +130,7 @@ export const cellChoices: Readonly<Record<string, CellChoice>> = {
   lstmProjected: { cell: 'lstm', roles: ['b', 'R'], projection: 6 },
   lstmCoupled: { cell: 'lstm', attributes: { coupled: true } },
   lstmClipped: { cell: 'lstm', attributes: { clip: 0.2 } },
+  lstmInputClipped: { cell: 'lstm', attributes: { inputClip: 0.2, clip: 0.3 } },
   lstmStateClipped: { cell: 'lstm', attributes: { cellClip: 0.25 } },
   gruClipped: { cell: 'gru', attributes: { resetAfter: true, clip: 0.2 }, roles: ['b', 'bR'] },
   gruAfter: { cell: 'gru', attributes: { resetAfter: true }, roles: ['b', 'bR'] },

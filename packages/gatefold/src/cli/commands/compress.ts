@@ -25,7 +25,7 @@ import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-step.ts';
 import { sourcesFor, trains } from '../recipe-sources.ts';
 import { StepCheckpoints } from '../step-checkpoints.ts';
-import { checkTarget, saveModel, writerOf } from './convert.ts';
+import { checkTarget, explicitStates, type StatesFlag, saveModel, writerOf } from './convert.ts';
 
 export interface CompressFlags extends DataFlags {
   readonly output: string;
@@ -39,6 +39,8 @@ export interface CompressFlags extends DataFlags {
   readonly maxBytes?: number;
   readonly threads?: number;
   readonly resume?: boolean;
+  readonly integerPorts?: boolean;
+  readonly states?: StatesFlag;
 }
 
 interface StepReport {
@@ -125,7 +127,10 @@ export async function compressWith(
   }
   const { model } = finished;
   for (const warning of new Set(steps.flatMap((step) => step.warnings))) context.note(`note: ${warning}`);
-  await saveModel(context, flags.output, model, { source: before.source });
+  await saveModel(context, flags.output, model, {
+    ...{ source: before.source, calibration, integerPorts: flags.integerPorts },
+    explicitStates: explicitStates(flags.states),
+  });
   await checkpoints.remove();
   // What is measured is what was written.
   const after = await loadWritten(flags.output, model);

@@ -1,6 +1,6 @@
 import { dirname, extname, join } from 'node:path';
 import type { Model } from '@gatefold/runtime';
-import { writerFor } from '../../formats/index.ts';
+import { type WriteOptions, writerFor } from '../../formats/index.ts';
 import { checkOutput } from '../../node/files.ts';
 import { showBytes } from '../../report/format.ts';
 import type { Context } from '../context.ts';
@@ -17,18 +17,21 @@ export function writerOf(path: string, to?: string) {
   return to === undefined ? writerFor(extname(path).slice(1) || path, '-o') : writerFor(to, '--to');
 }
 
+/** Where states of recurrent cells shall stand: `ports` are inputs and outputs, `none` start at zero in every call. */
+export type StatesFlag = 'ports' | 'none';
+
+export function explicitStates(flag: StatesFlag | undefined): boolean | undefined {
+  return flag && flag === 'ports';
+}
+
 /** Writes the model; returns the size of the file with those beside it. `source` is the file it was read from. */
 export async function saveModel(
   context: Context,
   path: string,
   model: Model,
-  { source, to }: { readonly source?: Uint8Array; readonly to?: string | undefined } = {},
+  { to, ...options }: WriteOptions & { readonly to?: string | undefined } = {},
 ): Promise<number> {
-  const {
-    bytes,
-    beside = new Map<string, Uint8Array>(),
-    notes = [],
-  } = await writerOf(path, to).write(model, source ? { source } : {});
+  const { bytes, beside = new Map<string, Uint8Array>(), notes = [] } = await writerOf(path, to).write(model, options);
   for (const text of notes) context.note(`${path}: ${text}`);
   const files = [...beside].map(([name, content]) => [join(dirname(path), name), content] as const);
   await context.save([...files, [path, bytes]]);
@@ -38,11 +41,13 @@ export async function saveModel(
 export async function convert(
   context: Context,
   path: string,
-  options: { output: string; to?: string; arch?: string; fix?: readonly string[] },
+  options: { output: string; to?: string; arch?: string; fix?: readonly string[]; states?: StatesFlag },
 ): Promise<void> {
   checkTarget(context, options.output, options.to);
   const { model, format, bytes, source } = await openModel(context, path, options);
-  const written = await saveModel(context, options.output, model, { source, to: options.to });
+  const written = await saveModel(context, options.output, model, {
+    ...{ source, to: options.to, explicitStates: explicitStates(options.states) },
+  });
   context.result(
     { input: path, format: format.name, output: options.output, bytes: { before: bytes, after: written } },
     `${options.output}: ${showBytes(written)} (from ${format.name} ${format.version}, ${showBytes(bytes)})`,

@@ -94,3 +94,8 @@ export function isZero({ data, quantization }: Constant): boolean {
   const zero = quantization && quantization.zeros.length === 1 ? quantization.zeros[0]! : 0;
   return data.every((value: number) => value === zero);
 }
+
+/** A single one, whatever codes it. */
+export function isOne(constant: Constant | undefined): boolean {
+  return constant?.data.length === 1 && realsOf(constant)[0] === 1;
+}

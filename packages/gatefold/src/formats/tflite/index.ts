@@ -10,6 +10,7 @@ import { handlers } from './ops/index.ts';
 import { parseTflite, type Subgraph, type Tensor } from './parse.ts';
 import { whole } from './pieces.ts';
 import { inputPort, statePieces } from './ports.ts';
+import { withoutRecoding } from './recoding.ts';
 import { keepsState, pairStates, stateInputs } from './states.ts';
 
 /** Whether the bytes are a TensorFlow Lite model, by the identifier of its flatbuffer. */
@@ -27,14 +28,16 @@ export async function readTflite(bytes: Uint8Array, { name }: { readonly name?: 
   const file = parseTflite(bytes);
   if (file.graphs.length === 0) return fail('MODEL_INVALID', 'the file holds no graph');
   checkUsed(file.graphs);
-  const graph = withoutLoops(file.graphs);
+  const stored = withoutLoops(file.graphs);
+  const graph = withoutRecoding(stored);
   const operations = ordered(graph, foldCells(graph, foldLayerNorms(graph, graph.operators)));
   const states = stateInputs(graph, operations);
-  const first = build(graph, operations, states, bytes.length, name);
+  const origin = quantizedPorts(stored);
+  const first = build(graph, operations, states, { bytes: bytes.length, name, origin });
   if (first.unpaired.length === 0) return first.model;
   // States that are not handed on stay inputs.
   const rest = states.filter((state) => !first.unpaired.includes(state));
-  return build(graph, operations, rest, bytes.length, name).model;
+  return build(graph, operations, rest, { bytes: bytes.length, name, origin }).model;
 }
 
 /**
@@ -63,6 +66,13 @@ function checkUsed(graphs: readonly Subgraph[]): void {
   });
 }
 
+/** What is known of a file beside its graph. */
+interface FileFacts {
+  readonly bytes: number;
+  readonly name: string | undefined;
+  readonly origin: Readonly<Record<string, unknown>>;
+}
+
 interface Built {
   readonly model: Model;
   /** State inputs that no output hands on. */
@@ -73,8 +83,7 @@ function build(
   graph: Subgraph,
   operations: readonly Operation[],
   states: readonly number[],
-  bytes: number,
-  name: string | undefined,
+  { bytes, name, origin }: FileFacts,
 ): Built {
   const builder = new GraphBuilder();
   const lift = new Lift(builder, graph, bytes);
@@ -120,7 +129,7 @@ function build(
       ...(pairs.size > 0
         ? { states: [...pairs].map(([input, output]) => ({ input: lift.nameOf(input), output: lift.nameOf(output) })) }
         : {}),
-      ...quantizedPorts(graph),
+      ...origin,
     },
   };
   return { model: unpaired.length === 0 ? validate(model) : model, unpaired };

@@ -46,6 +46,9 @@ export const tensorTypes = [
 /** Numbers by their place in this list; `SIGN_BIT` has no meaning here. */
 export const fusedActivations = ['NONE', 'RELU', 'RELU_N1_TO_1', 'RELU6', 'TANH'] as const;
 
+/** Integer LSTM keeps what goes into its gates in 16 bits, 12 of them behind the point: the sums saturate at this. */
+export const gateBound = 8;
+
 type Field = readonly [id: number, kind: 'int' | 'float' | 'bool' | 'byte' | 'ints', otherwise?: number];
 
 const poolFields: Readonly<Record<string, Field>> = {
@@ -59,8 +62,8 @@ const poolFields: Readonly<Record<string, Field>> = {
 
 /** Option tables of the operators that have options: number in the union, and fields by name. */
 export const optionTables: Readonly<Record<string, { union: number; fields: Readonly<Record<string, Field>> }>> = {
-  ADD: { union: 11, fields: { activation: [0, 'byte'] } },
-  SUB: { union: 28, fields: { activation: [0, 'byte'] } },
+  ADD: { union: 11, fields: { activation: [0, 'byte'], powerOfTwo: [1, 'bool', 1] } },
+  SUB: { union: 28, fields: { activation: [0, 'byte'], powerOfTwo: [1, 'bool', 1] } },
   MUL: { union: 21, fields: { activation: [0, 'byte'] } },
   DIV: { union: 29, fields: { activation: [0, 'byte'] } },
   FULLY_CONNECTED: {

@@ -21,7 +21,8 @@ export function cellOf(context: OpContext): { cell: Cell; options: CellOptions }
     resetAfter: context.flag('resetAfter'),
     coupled: context.flag('coupled'),
     ...(node.attributes.clip === undefined ? {} : { clip: clipOf(context) }),
-    ...(node.attributes.cellClip === undefined ? {} : { cellClip: cellClip(context) }),
+    ...lstmBound(context, 'cellClip'),
+    ...lstmBound(context, 'inputClip'),
     has: (role) => node.weights[role] !== undefined,
     outputWidth: node.weights.R === undefined ? units : context.weight('R', [-1, units])[0]!,
   };
@@ -33,12 +34,13 @@ function clipOf(context: OpContext): number {
   return clip > 0 ? clip : context.refuse('MODEL_INVALID', 'clip must be positive', { found: String(clip) });
 }
 
-function cellClip(context: OpContext): number {
-  const bound = context.real('cellClip');
+function lstmBound(context: OpContext, name: 'cellClip' | 'inputClip'): Partial<CellOptions> {
+  if (context.node.attributes[name] === undefined) return {};
+  const bound = context.real(name);
   if (bound <= 0 || context.node.attributes.cell !== 'lstm') {
-    context.refuse('MODEL_INVALID', 'attribute "cellClip" is a positive number of an lstm', { found: String(bound) });
+    context.refuse('MODEL_INVALID', `attribute "${name}" is a positive number of an lstm`, { found: String(bound) });
   }
-  return bound;
+  return { [name]: bound };
 }
 
 /** Shape of a cell's weight, [rows, columns] or [rows]. */
@@ -92,6 +94,7 @@ export const recurrent: OpDefinition = {
     'coupled',
     'clip',
     'cellClip',
+    'inputClip',
     'stateful',
     'zeroOutputForMask',
   ],

@@ -1,4 +1,4 @@
-import { isZero } from '../constant.ts';
+import { isOne, isZero } from '../constant.ts';
 import type { Operation } from '../lifted.ts';
 import { orders } from './lstm.ts';
 import { biasOf, type Network, type Sum, squashOf, sumOf } from './network.ts';
@@ -110,7 +110,7 @@ function firstGru(network: Network, next: Step): Found | undefined {
     const minus = network.made(rest, 'SUB');
     const squash = network.maker(candidate);
     const one = minus && network.constant(minus.inputs[0]!);
-    if (!minus || one?.data.length !== 1 || one.data[0] !== 1 || !squash || !squashOf(squash)) continue;
+    if (!minus || !isOne(one) || !squash || !squashOf(squash)) continue;
     const z = gateAt(network, minus.inputs[1]!, next, 0, undefined);
     const add = network.made(squash.inputs[0]!, 'ADD');
     for (const [left, right] of add ? orders(add) : []) {

@@ -1,3 +1,4 @@
+import { isOne } from '../constant.ts';
 import type { Operation } from '../lifted.ts';
 import { orders, separate } from './lstm.ts';
 import { type Network, type Sum, squashOf, sumOf, type Term, weightsKey } from './network.ts';
@@ -8,7 +9,7 @@ function isOneMinus(network: Network, tensor: number, z: number): Operation | un
   const operation = network.made(tensor, 'SUB');
   if (!operation || operation.inputs[1] !== z) return undefined;
   const one = network.constant(operation.inputs[0]!);
-  return one?.data.length === 1 && one.data[0] === 1 ? operation : undefined;
+  return isOne(one) ? operation : undefined;
 }
 
 /** h' = z⊙h + (1−z)⊙tanh(…), with the reset gate before or after the recurrent product. */

@@ -1,10 +1,11 @@
-import { type Activation, fail, sizeOf } from '@gatefold/runtime';
+import { type Activation, decode, fail, sizeOf, type Weight } from '@gatefold/runtime';
 import { activationAttribute } from '../../graph-builder.ts';
 import { sequenceOf, signalOf } from '../coerce.ts';
 import { isZero } from '../constant.ts';
 import type { Lift } from '../lift.ts';
 import type { Operation } from '../lifted.ts';
-import { open } from '../parse.ts';
+import { open, type Tensor } from '../parse.ts';
+import { gateBound } from '../schema.ts';
 import type { Block } from '../weights.ts';
 import type { Handler } from './types.ts';
 
@@ -51,6 +52,42 @@ function cellClip(lift: Lift, operation: Operation, state: number, steps: number
   return bound === Number.POSITIVE_INFINITY || steps <= bound ? {} : { cellClip: bound };
 }
 
+/** The largest sum of magnitudes in a row of a matrix. */
+function rowBound(weight: Weight): number {
+  const values = decode(weight);
+  const columns = weight.shape[1] ?? 1;
+  let most = 0;
+  for (let at = 0; at < values.length; at += columns) {
+    let sum = 0;
+    for (let i = at; i < at + columns; i++) sum += Math.abs(values[i]!);
+    most = Math.max(most, sum);
+  }
+  return most;
+}
+
+/** The largest magnitude that an integer tensor can hold; undefined where it is float32. */
+function reach({ type, quantization }: Tensor): number | undefined {
+  const [scale, zero] = [quantization?.scales[0], quantization?.zeros[0] ?? 0];
+  if (type !== 'INT8' || scale === undefined) return undefined;
+  return scale * Math.max(Math.abs(-128 - zero), Math.abs(127 - zero));
+}
+
+/**
+ * The bounds that 16-bit gates have in an integer layer: W·x + b saturates alone, then with U·h. They shape what the layer does where
+ * inputs are large (with the DTLN of tflite-micro, by up to 0.3 of h); where the codes cannot reach them they are left out.
+ */
+function gateClips(lift: Lift, operation: Operation, places: Places, weights: Readonly<Record<string, string>>) {
+  const tensorOf = (i: number) => lift.graph.tensors[operation.inputs[i]!]!;
+  const [x, h] = [reach(tensorOf(0)), reach(tensorOf(places.states[0]))];
+  if (x === undefined || h === undefined) return {};
+  const boundOf = (role: string) => rowBound(lift.builder.weights[weights[role]!]!);
+  const input = boundOf('W') * x + boundOf('b');
+  return {
+    ...(input > gateBound ? { inputClip: gateBound } : {}),
+    ...(weights.P !== undefined || input + boundOf('U') * h > gateBound ? { clip: gateBound } : {}),
+  };
+}
+
 function lstmDirection(
   lift: Lift,
   operation: Operation,
@@ -87,7 +124,9 @@ function lstmDirection(
     recurrentActivation: ['sigmoid'],
     ...(coupled ? { coupled } : {}),
     ...(run.backward ? { direction: 'backward' } : {}),
-    ...cellClip(lift, operation, places.states[1], activation[0] === 'tanh' ? run.count : open),
+    ...gateClips(lift, operation, places, weights),
+    // One step a call goes on from the call before.
+    ...cellClip(lift, operation, places.states[1], activation[0] === 'tanh' && run.count > 1 ? run.count : open),
   };
   const y = lift.builder.add('recurrent', name, { x: run.x }, attributes, weights).y!;
   const R = weights.R === undefined ? undefined : lift.builder.weights[weights.R];

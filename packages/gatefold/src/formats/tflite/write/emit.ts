@@ -1,5 +1,16 @@
-import { type Analysis, fail, hasTime, type Model, type Node, staticLength, type Weight } from '@gatefold/runtime';
-import type { TfliteBuilder } from './file.ts';
+import {
+  type Analysis,
+  fail,
+  hasTime,
+  type Model,
+  type Node,
+  OpContext,
+  staticLength,
+  type Weight,
+} from '@gatefold/runtime';
+import type { ActivationRanges, Interval } from '../../../compress/index.ts';
+import type { TfliteBuilder, WrittenTensor } from './file.ts';
+import type { Form } from './form.ts';
 import { constantTensor, quantizeHint, type Rows, rowsOf } from './weights.ts';
 
 /** Writes nodes as operators: the tensors of values, and shapes as TensorFlow Lite shows them. */
@@ -10,15 +21,34 @@ export class Emitter {
   readonly stepwise: boolean;
   /** State tensors of a stepwise file. */
   readonly states: { readonly name: string; readonly input: number; readonly output: number }[] = [];
+  /** Ranges of what the model computes, where activations shall become integers. */
+  readonly ranges: ActivationRanges | undefined;
+  readonly form: Form;
   private readonly analysis: Analysis;
   private readonly tensors = new Map<string, number>();
   private readonly constants = new Map<string, number>();
 
-  constructor(builder: TfliteBuilder, model: Model, analysis: Analysis, stepwise: boolean) {
+  constructor(
+    builder: TfliteBuilder,
+    model: Model,
+    analysis: Analysis,
+    {
+      stepwise,
+      form,
+      ranges,
+    }: { readonly stepwise: boolean; readonly form: Form; readonly ranges?: ActivationRanges | undefined },
+  ) {
     this.builder = builder;
+    this.form = form;
+    this.ranges = ranges;
     this.model = model;
     this.analysis = analysis;
     this.stepwise = stepwise;
+  }
+
+  /** A node as its op sees it. */
+  context(node: Node): OpContext {
+    return new OpContext(node, this.model, this.analysis.values, [...this.analysis.times]);
   }
 
   refuse(node: Node, message: string, hint?: string): never {
@@ -53,9 +83,15 @@ export class Emitter {
 
   /** A new tensor for a value, given its name. */
   define(value: string, type: 'FLOAT32' | 'INT32' = 'FLOAT32'): number {
-    const tensor = this.builder.tensor({ name: value, type, ...this.shapeOf(value) });
+    const tensor = this.builder.tensor({ name: value, type, ...this.shapeOf(value), ...this.rangeOf(value) });
     this.tensors.set(value, tensor);
     return tensor;
+  }
+
+  /** The range of a value as its tensor holds it. */
+  rangeOf(value: string): { readonly range?: Interval } {
+    const range = this.ranges?.values.get(value);
+    return range ? { range } : {};
   }
 
   /** The tensor of a value that is shown by another. */
@@ -73,12 +109,19 @@ export class Emitter {
   }
 
   /** A tensor of a shape between others. */
-  between(node: Node, suffix: string, shape: readonly number[], signature?: readonly number[]): number {
+  between(
+    node: Node,
+    suffix: string,
+    shape: readonly number[],
+    signature?: readonly number[],
+    more: Pick<WrittenTensor, 'range' | 'wide'> = {},
+  ): number {
     return this.builder.tensor({
       name: `${node.name}/${suffix}`,
       shape,
       type: 'FLOAT32',
       ...(signature ? { signature } : {}),
+      ...more,
     });
   }
 
@@ -94,13 +137,9 @@ export class Emitter {
   /** A weight as a constant tensor, made once for all that share it. */
   constant(node: Node, role: string, shape: readonly number[], perRow: boolean): number {
     const name = node.weights[role]!;
-    const key = `${name} ${shape}`;
-    let tensor = this.constants.get(key);
-    if (tensor === undefined) {
-      tensor = constantTensor(this.builder, name, shape, this.rows(node, role), perRow);
-      this.constants.set(key, tensor);
-    }
-    return tensor;
+    return this.once(`${name} ${shape}`, () =>
+      constantTensor(this.builder, name, shape, this.rows(node, role), perRow),
+    );
   }
 
   /** A vector as float32, whatever its encoding; zeros where it is absent. */
@@ -112,7 +151,14 @@ export class Emitter {
   }
 
   scalar(node: Node, value: number): number {
-    return this.builder.floats(`${node.name}/${value}`, [], Float32Array.of(value));
+    return this.once(`${node.name}/${value}`, (name) => this.builder.floats(name, [], Float32Array.of(value)));
+  }
+
+  /** A constant tensor, made once for all that share its key. */
+  private once(key: string, make: (key: string) => number): number {
+    const tensor = this.constants.get(key) ?? make(key);
+    this.constants.set(key, tensor);
+    return tensor;
   }
 
   /** Refuses weights of one node that TensorFlow Lite's kernel needs in one type. */

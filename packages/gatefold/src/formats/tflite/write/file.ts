@@ -1,3 +1,4 @@
+import type { Interval } from '../../../compress/index.ts';
 import { operatorNames, optionTables, tensorTypes } from '../schema.ts';
 import {
   bool,
@@ -15,9 +16,9 @@ import {
   writeFlat,
 } from './flat-writer.ts';
 
-export type WrittenType = 'FLOAT32' | 'FLOAT16' | 'INT32' | 'INT8';
+export type WrittenType = 'FLOAT32' | 'FLOAT16' | 'INT32' | 'INT8' | 'INT16' | 'INT64';
 
-interface WrittenTensor {
+export interface WrittenTensor {
   readonly name: string;
   readonly shape: readonly number[];
   /** −1 where the number of steps is open. */
@@ -25,33 +26,51 @@ interface WrittenTensor {
   readonly type: WrittenType;
   readonly bytes?: Uint8Array;
   readonly scales?: ArrayLike<number>;
+  /** The code of zero; default 0. */
+  readonly zero?: number;
   readonly variable?: boolean;
+  /** Range of its numbers, for files whose activations become integers. */
+  readonly range?: Interval;
+  /** Whether it becomes a 16-bit integer there, whatever the rest does. */
+  readonly wide?: boolean;
 }
 
-interface WrittenOperator {
+export interface WrittenOperator {
   readonly name: string;
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   readonly options: Readonly<Record<string, number | boolean>>;
+  /** Tensors without numbers, whose scales the operator reads. */
+  readonly intermediates?: readonly number[];
 }
 
 /** Collects tensors and operators of the one subgraph of a file. */
 export class TfliteBuilder {
-  private readonly tensors: WrittenTensor[] = [];
-  private readonly operators: WrittenOperator[] = [];
+  readonly tensors: WrittenTensor[] = [];
+  readonly operators: WrittenOperator[] = [];
   private readonly versions = new Map<string, number>();
 
   tensor(tensor: WrittenTensor): number {
     return this.tensors.push(tensor) - 1;
   }
 
+  /** What a tensor turned out to be. */
+  rename(tensor: number, name: string): void {
+    this.tensors[tensor] = { ...this.tensors[tensor]!, name };
+  }
+
   shapeOf(tensor: number): readonly number[] {
     return this.tensors[tensor]!.shape;
   }
 
-  floats(name: string, shape: readonly number[], values: Float32Array): number {
+  floats(
+    name: string,
+    shape: readonly number[],
+    values: Float32Array,
+    more: Pick<WrittenTensor, 'range' | 'wide'> = {},
+  ): number {
     const bytes = new Uint8Array(values.slice().buffer);
-    return this.tensor({ name, shape, type: 'FLOAT32', bytes });
+    return this.tensor({ name, shape, type: 'FLOAT32', bytes, ...more });
   }
 
   ints(name: string, values: readonly number[], shape: readonly number[] = [values.length]): number {
@@ -65,9 +84,10 @@ export class TfliteBuilder {
     outputs: readonly number[],
     options: WrittenOperator['options'] = {},
     version = 1,
+    intermediates?: readonly number[],
   ): void {
     this.versions.set(name, Math.max(version, this.versions.get(name) ?? 1));
-    this.operators.push({ name, inputs, outputs, options });
+    this.operators.push({ name, inputs, outputs, options, ...(intermediates ? { intermediates } : {}) });
   }
 
   /** @param ports tensors of the ports by their names, for the signature */
@@ -120,12 +140,12 @@ function codeTable(name: string, version: number): Flat {
 }
 
 function tensorTable(tensor: WrittenTensor, buffer: number): Flat {
-  const { shape, signature, type, name, scales, variable } = tensor;
+  const { shape, signature, type, name, scales, zero = 0, variable } = tensor;
   const quantization =
     scales &&
     table({
       2: floats(Array.from(scales)),
-      3: longs(Array.from(scales, () => 0)),
+      3: longs(Array.from(scales, () => zero)),
       ...(scales.length > 1 ? { 6: int(0) } : {}),
     });
   return table({
@@ -140,7 +160,7 @@ function tensorTable(tensor: WrittenTensor, buffer: number): Flat {
   });
 }
 
-function operatorTable({ name, inputs, outputs, options }: WrittenOperator, code: number): Flat {
+function operatorTable({ name, inputs, outputs, options, intermediates }: WrittenOperator, code: number): Flat {
   const known = Object.hasOwn(optionTables, name) ? optionTables[name] : undefined;
   const fields: Record<number, Flat> = {};
   for (const [field, [id, kind]] of Object.entries(known?.fields ?? {})) {
@@ -154,5 +174,6 @@ function operatorTable({ name, inputs, outputs, options }: WrittenOperator, code
     2: ints(outputs),
     3: known && byte(known.union),
     4: known && table(fields),
+    8: intermediates && ints(intermediates),
   });
 }

@@ -1,27 +1,25 @@
 import { analyse, fail, hasTime, type Model, staticLength } from '@gatefold/runtime';
+import { measureRanges } from '../../../compress/index.ts';
+import type { WriteOptions, WrittenModel } from '../../types.ts';
 import { Emitter } from './emit.ts';
 import { type Port, TfliteBuilder } from './file.ts';
+import { activationsOf, type Form, isFused } from './form.ts';
+import { withIntegers } from './integer/index.ts';
 import { nodeWriters } from './nodes.ts';
 
-/** What a person who asked for integers should know of the file. */
-export function tfliteNotes({ weights }: Model): string[] {
-  const isCoded = Object.values(weights).some(({ encoding }) => encoding.kind !== 'dense');
-  if (!isCoded) return [];
-  return [
-    'dynamic range: weights are 8-bit codes, activations stay float32, whatever data were given. Files whose activations ' +
-      'and cell states are integers too (for microcontrollers) are read, but not written: they need the range of every ' +
-      'inner value',
-  ];
-}
-
 /**
- * Writes a model as a TensorFlow Lite file of float32 activations: LSTM and simple RNN as its fused sequence operators
- * with states in variables, GRU step by step. Weights keep their codes where they have at most 8 bits around zero and
- * one scale per gate matrix (dynamic-range quantization). Batch is 1; an open number of steps stays open, except with
- * GRU, where the file then takes one step a call.
+ * Writes a model as a TensorFlow Lite file. LSTM and simple RNN are its fused sequence operators with states in variables (or, where
+ * `explicitStates` says something, step by step without variables), GRU stands step by step. Weights keep their codes where they have at most 8 bits around zero and one scale per gate matrix. Activations are
+ * float32 (with coded weights: dynamic range), or with calibration integers: of 8 bits where products were coded with 7-bit operands,
+ * of 16 where with 14. As integers only LSTM of 8 bits has an operator of its own; other cells stand step by step, in 16 bits. Batch is
+ * 1; an open number of steps stays open, except where cells stand step by step: the file then takes one step a call. Ports are float32,
+ * or with `integerPorts` the integers themselves.
  * @throws MODEL_UNSUPPORTED naming the node or weight
  */
-export function writeTflite(model: Model): Uint8Array {
+export async function writeTflite(
+  model: Model,
+  { calibration, explicitStates, integerPorts = false }: WriteOptions,
+): Promise<WrittenModel> {
   const [[name, graph] = fail('MODEL_INVALID', 'the model has no graph'), ...others] = Object.entries(model.graphs);
   if (others.length > 0) {
     fail('MODEL_UNSUPPORTED', 'TensorFlow Lite files are written with one graph', {
@@ -31,22 +29,36 @@ export function writeTflite(model: Model): Uint8Array {
   if (graph.states.length > 0) {
     fail('MODEL_UNSUPPORTED', 'states that travel through ports are not written', { place: graph.states[0]!.input });
   }
+  const { bits, notes } = activationsOf(model, calibration !== undefined);
+  const form: Form = { bits, explicitStates };
+  if (integerPorts && bits === undefined) {
+    fail('MODEL_UNSUPPORTED', 'integer ports need integer activations', {
+      found: notes[0] ?? 'float32 weights',
+      hint: 'quantize all weights with --bits 8, with data and without --operand f32',
+    });
+  }
   const analysis = analyse(model, name);
   const isOpen = (value: string) => {
     const { time } = analysis.values.get(value)!;
     return hasTime(analysis.times[time]!) && staticLength(analysis.times, time) === undefined;
   };
-  const stepwise = graph.nodes.some(
-    ({ op, attributes, inputs }) => op === 'recurrent' && attributes.cell === 'gru' && isOpen(inputs.x!),
-  );
-  if (stepwise && analysis.wholeReasons.length > 0) {
-    fail('MODEL_UNSUPPORTED', 'a GRU over an open number of steps is written step by step, this model needs them all', {
-      found: analysis.wholeReasons.join('; '),
-      hint: 'give the model a fixed number of steps',
+  const odd = graph.nodes.find((node) => node.op === 'recurrent' && !isFused(node, form) && isOpen(node.inputs.x!));
+  if (odd && analysis.wholeReasons.length > 0) {
+    fail(
+      'MODEL_UNSUPPORTED',
+      `"${odd.name}" over an open number of steps is written step by step, this model needs them all`,
+      { place: odd.name, found: analysis.wholeReasons.join('; '), hint: 'give the model a fixed number of steps' },
+    );
+  }
+  if (odd && explicitStates === false) {
+    fail('MODEL_UNSUPPORTED', `"${odd.name}" over an open number of steps needs its state from call to call`, {
+      place: odd.name,
+      hint: 'give the model a fixed number of steps, or let states be inputs and outputs',
     });
   }
   const builder = new TfliteBuilder();
-  const emitter = new Emitter(builder, model, analysis, stepwise);
+  const ranges = bits === undefined ? undefined : measureRanges(model, calibration!);
+  const emitter = new Emitter(builder, model, analysis, { stepwise: odd !== undefined, form, ranges });
   const inputs = graph.inputs.map(
     (port): Port => ({
       name: port.name,
@@ -58,10 +70,12 @@ export function writeTflite(model: Model): Uint8Array {
     write(emitter, node);
   }
   const outputs = graph.outputs.map((port): Port => ({ name: port.name, tensor: emitter.tensorOf(port.value) }));
-  const states = emitter.states;
-  return builder.write(
-    [...inputs, ...states.map(({ name: of, input }) => ({ name: `${of} h in`, tensor: input }))],
-    [...outputs, ...states.map(({ name: of, output }) => ({ name: `${of} h out`, tensor: output }))],
-    `${model.name}, written by Gatefold`,
-  );
+  const { states } = emitter;
+  const ports = {
+    inputs: [...inputs, ...states.map(({ name: of, input }) => ({ name: `${of} in`, tensor: input }))],
+    outputs: [...outputs, ...states.map(({ name: of, output }) => ({ name: `${of} out`, tensor: output }))],
+  };
+  const file = bits === undefined ? { builder, ...ports } : withIntegers(builder, ports, { bits, ports: integerPorts });
+  const description = `${model.name}, written by Gatefold`;
+  return { bytes: file.builder.write(file.inputs, file.outputs, description), notes };
 }

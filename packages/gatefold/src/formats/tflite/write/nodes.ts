@@ -1,5 +1,9 @@
+import { decode, type Node } from '@gatefold/runtime';
+import type { Interval } from '../../../compress/index.ts';
 import { activationOf, emitActivation } from './activation.ts';
-import { emitLast, emitRecurrent } from './recurrent.ts';
+import { emitLast } from './around-steps.ts';
+import type { Emitter } from './emit.ts';
+import { emitRecurrent } from './recurrent.ts';
 import type { NodeWriter } from './types.ts';
 import { windowWriters } from './windows.ts';
 
@@ -57,7 +61,8 @@ const scaleShift: NodeWriter = (emitter, node) => {
   const { scale, shift } = node.weights;
   if (scale === undefined && shift === undefined) return void emitActivation(emitter, node, ['linear', []], x, y);
   const { shape, signature } = emitter.shapeOf(node.outputs.y!);
-  const scaled = shift === undefined ? y : emitter.between(node, 'scaled', shape, signature);
+  const scaled =
+    shift === undefined ? y : emitter.between(node, 'scaled', shape, signature, beforeShift(emitter, node));
   if (scale !== undefined)
     builder.operator('MUL', [x, emitter.vector(node, 'scale', width)], [scaled], { activation: 0 });
   if (shift !== undefined) {
@@ -65,6 +70,15 @@ const scaleShift: NodeWriter = (emitter, node) => {
     builder.operator('ADD', [to, emitter.vector(node, 'shift', width)], [y], { activation: 0 });
   }
 };
+
+/** The range of what the shift of a node is added to. */
+function beforeShift(emitter: Emitter, node: Node): { readonly range?: Interval } {
+  const { range } = emitter.rangeOf(node.outputs.y!);
+  if (!range) return {};
+  const shift = decode(emitter.weight(node, 'shift')!);
+  const [least, most] = [shift.reduce((a, b) => Math.min(a, b)), shift.reduce((a, b) => Math.max(a, b))];
+  return { range: { low: range.low - most, high: range.high - least } };
+}
 
 const normalization: NodeWriter = (emitter, node) => {
   const { builder } = emitter;

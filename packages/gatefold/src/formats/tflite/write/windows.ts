@@ -25,7 +25,8 @@ const conv1d: NodeWriter = (emitter, node) => {
   reshape(x, image, [1, steps + left + right, 1, channels]);
   const y = emitter.define(node.outputs.y!);
   const shape = builder.shapeOf(y);
-  const made = emitter.between(node, 'made', [1, shape[1]!, 1, outputs!]);
+  const range = emitter.rangeOf(node.outputs.y!);
+  const made = emitter.between(node, 'made', [1, shape[1]!, 1, outputs!], undefined, range);
   const bias = emitter.vector(node, 'bias', outputs!);
   const options = { padding: 1, strideW: 1, strideH: stride, activation: 0, dilationW: 1, dilationH: dilation };
   if (depthwise) {
