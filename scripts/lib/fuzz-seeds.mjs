@@ -48,7 +48,7 @@ export async function fuzzSeeds(reader) {
     .filter((name) => name.endsWith('.tflite'))
     .map((name) => ({ name, bytes: new Uint8Array(readFileSync(at(`fixtures/tflite/${name}`))) }));
   const onnxFolder = at('fixtures/onnx/');
-  const onnx = readdirSync(onnxFolder)
+  const onnx = readdirSync(onnxFolder, { recursive: true })
     .filter((name) => name.endsWith('.onnx'))
     .map((name) => ({ name, bytes: new Uint8Array(readFileSync(onnxFolder + name)) }));
   // Products in integers are of our own making.

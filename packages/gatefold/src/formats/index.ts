@@ -1,9 +1,9 @@
 import { fail, type Model } from '@gatefold/runtime';
 import { isZip } from '../data/zip.ts';
 import { formats } from './registry.ts';
-import type { CellBound, Format, ReadOptions } from './types.ts';
+import type { CellBound, FileParts, Format, ReadOptions } from './types.ts';
 
-export type { ReadOptions } from './types.ts';
+export type { FileParts, LeftNode, ReadOptions, WriteOptions } from './types.ts';
 
 export interface ReadModel {
   readonly model: Model;
@@ -48,6 +48,22 @@ export async function rereadModel(bytes: Uint8Array, model: Model, options: Read
   const format = formats.find(({ is }) => is(bytes));
   if (!format?.reread) return readModel(bytes, options);
   return { model: format.reread(bytes, model), format: { name: format.name, version: '' } };
+}
+
+/** The format whose writer can put compressed layers back into a file like this, where there is one. Never throws. */
+export function partsFormat(bytes: Uint8Array): string | undefined {
+  const format = formats.find(({ is }) => is(bytes));
+  return format?.readParts && format.name;
+}
+
+/**
+ * The layers of a file that is not understood as a whole; the format's `write` puts them back into it.
+ * @throws FILE_*, MODEL_UNSUPPORTED where there are none
+ */
+export async function readParts(bytes: Uint8Array, options: ReadOptions = {}): Promise<FileParts> {
+  const format = formats.find(({ is }) => is(bytes));
+  if (!format?.readParts) fail('MODEL_UNSUPPORTED', 'only whole models of this format are compressed');
+  return format.readParts(bytes, options);
 }
 
 /**

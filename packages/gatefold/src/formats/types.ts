@@ -23,11 +23,30 @@ export type FixedValue = number | { readonly shape: readonly number[]; readonly 
 export interface WriteOptions {
   /** The file the model came from, for formats that keep what Gatefold has no meaning for. */
   readonly source?: Uint8Array;
+  /** Files beside that one, as {@link ReadOptions} has it. */
+  readonly beside?: ReadOptions['beside'];
   /**
    * Whether the states of recurrent cells are inputs and outputs of the file, for formats that keep none between calls. By
    * default where the model came with such states, or has stateful layers.
    */
   readonly explicitStates?: boolean;
+}
+
+/** A node that stays as it is where a file is compressed in place, and why. */
+export interface LeftNode {
+  readonly name: string;
+  readonly op: string;
+  readonly reason: string;
+}
+
+/** What can be compressed of a file that is not understood as a whole. */
+export interface FileParts {
+  /** The layers that hold matrices, each with an input and an output of its own: passes work on it, but it does not compute. */
+  readonly model: Model;
+  /** Layers of the same kinds that stay as they are. */
+  readonly left: readonly LeftNode[];
+  /** All other nodes, counted by their ops. */
+  readonly rest: Readonly<Record<string, number>>;
 }
 
 /** A written model: its main file and the files that must stand beside it, by their names. */
@@ -62,6 +81,11 @@ export interface Format {
    * For formats without a graph: the model with the weights of a file that was written from it. @throws FILE_*
    */
   reread?(bytes: Uint8Array, model: Model): Model;
+  /**
+   * For formats whose writer puts matrices back into the source file: the layers of a file that `read` refuses. @throws FILE_*,
+   * MODEL_UNSUPPORTED where there are none
+   */
+  readParts?(bytes: Uint8Array, options: ReadOptions): Promise<FileParts>;
   /** Bounds of recurrent cells that the format has; models with others are refused before `write` sees them. */
   readonly cellBounds?: readonly CellBound[];
   /** @throws MODEL_UNSUPPORTED naming what the format cannot hold */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { fail, writeGatefold } from '@gatefold/runtime';
+import { fail, GatefoldError, writeGatefold } from '@gatefold/runtime';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
 import { type LoadedModel, loadWritten } from '../../node/load.ts';
@@ -7,7 +7,6 @@ import { measureReport } from '../../node/measure.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
 import {
-  alignedTable,
   type Candidate,
   type Report,
   reportHtml,
@@ -24,7 +23,9 @@ import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-step.ts';
 import { sourcesFor, trains } from '../recipe-sources.ts';
 import { StepCheckpoints } from '../step-checkpoints.ts';
+import { changesText, checkBytes } from './compress-report.ts';
 import { checkTarget, saveModel, writerOf } from './convert.ts';
+import { compressInPlace, inPlaceReason } from './in-place.ts';
 
 export interface CompressFlags extends DataFlags {
   readonly output: string;
@@ -66,7 +67,11 @@ export async function compressWith(
       fail('OPTION_INVALID', 'the report would overwrite the model', { place: '--html', found: flags.html });
     }
   }
-  const before = await openModel(context, path, flags);
+  const before = await openModel(context, path, flags).catch((error) => inPlaceReason(error, path, flags.output));
+  if (before instanceof GatefoldError) {
+    await compressInPlace(context, path, recipe, flags, before);
+    return;
+  }
   const { dataset, training, calibration } = await sourcesFor(context, flags, before.model, recipe);
   if (flags.maxDrop !== undefined && (!dataset?.targets || dataset.task === 'custom')) {
     fail('OPTION_INVALID', '--max-drop needs data with targets, and a task that is judged by one metric', {
@@ -175,19 +180,6 @@ function regressions({ candidates }: Report): string[] {
   ];
 }
 
-function changesText(steps: readonly StepReport[]): string {
-  const rows = steps.flatMap(({ pass, summary }) =>
-    summary.map(({ place, before, after, relativeError }) => [
-      pass,
-      place,
-      before,
-      after,
-      relativeError === undefined ? '' : `${(relativeError * 100).toFixed(2)} %`,
-    ]),
-  );
-  return alignedTable(['pass', 'weight', 'before', 'after', 'error'], rows, ['error']);
-}
-
 /** @throws GOAL_MISSED */
 function checkGoals(
   { maxDrop, maxBytes }: CompressFlags,
@@ -195,13 +187,7 @@ function checkGoals(
   [a, b]: readonly (Readonly<Record<string, number>> | undefined)[],
   task: Parameters<typeof mainMetric>[0] | undefined,
 ): void {
-  if (maxBytes !== undefined && after.bytes > maxBytes) {
-    fail('GOAL_MISSED', 'the file is larger than asked', {
-      place: '--max-bytes',
-      expected: `at most ${maxBytes} bytes`,
-      found: `${after.bytes}`,
-    });
-  }
+  checkBytes(maxBytes, after.bytes);
   if (maxDrop === undefined) return;
   if (!a || !b || !task) return;
   const { name, better, share } = mainMetric(task);

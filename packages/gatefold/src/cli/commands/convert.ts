@@ -1,6 +1,6 @@
 import { dirname, extname, join } from 'node:path';
 import type { Model } from '@gatefold/runtime';
-import { writerFor } from '../../formats/index.ts';
+import { type WriteOptions, writerFor } from '../../formats/index.ts';
 import { checkOutput } from '../../node/files.ts';
 import { showBytes } from '../../report/format.ts';
 import type { Context } from '../context.ts';
@@ -22,13 +22,9 @@ export async function saveModel(
   context: Context,
   path: string,
   model: Model,
-  { source, to }: { readonly source?: Uint8Array; readonly to?: string | undefined } = {},
+  { to, ...options }: Pick<WriteOptions, 'source' | 'beside'> & { readonly to?: string | undefined } = {},
 ): Promise<number> {
-  const {
-    bytes,
-    beside = new Map<string, Uint8Array>(),
-    notes = [],
-  } = await writerOf(path, to).write(model, source ? { source } : {});
+  const { bytes, beside = new Map<string, Uint8Array>(), notes = [] } = await writerOf(path, to).write(model, options);
   for (const text of notes) context.note(`${path}: ${text}`);
   const files = [...beside].map(([name, content]) => [join(dirname(path), name), content] as const);
   await context.save([...files, [path, bytes]]);

@@ -3,6 +3,8 @@ import type { Format, ReadOptions } from '../types.ts';
 import { readGraph } from './graph/read-graph.ts';
 import { countUses, graphsOf, readTensors } from './graph/tensors.ts';
 import { metadataOf } from './metadata.ts';
+import { readParts } from './parts/read.ts';
+import { writeParts } from './parts/write.ts';
 import { recognise } from './patterns/index.ts';
 import { decodeMessage, looksLikeModel } from './proto/decode.ts';
 import { writeOnnx } from './write/index.ts';
@@ -60,5 +62,6 @@ export const onnx: Format = {
   cellBounds: ['clip'],
   is: looksLikeModel,
   read: readOnnx,
-  write: writeOnnx,
+  readParts,
+  write: (model, options) => (model.origin?.parts === true ? writeParts : writeOnnx)(model, options),
 };
