@@ -1,7 +1,7 @@
 // Reads mutants one after the other and says before each which it is, so that a hang names its cause.
 import { parentPort, workerData } from 'node:worker_threads';
 import { isGatefold, readGatefold, readSafetensors } from '@gatefold/runtime';
-import { quantize, readModel, readParts, writerFor } from 'gatefold';
+import { quantize, readModel, readParts, withWeightsOf, writerFor } from 'gatefold';
 import { mutant } from './mutant.mjs';
 import { randomSource } from './mutate.mjs';
 
@@ -23,6 +23,7 @@ for (let i = from; i < to; i++) {
       const options = beside ? { beside } : {};
       const given = origin.architecture ? { ...options, architecture: origin.architecture } : options;
       await readModel(bytes, given).catch((error) => throughParts(error, bytes, options));
+      if (origin.name.endsWith('.h5')) withWeightsOf(bytes, (await readModel(origin.bytes, given)).model);
     }
   } catch (error) {
     outcome = error?.name === 'GatefoldError' ? error.code : undefined;

@@ -8,6 +8,7 @@ export {
   type ReadOptions,
   readModel,
   readParts,
+  withWeightsOf,
   writerFor,
 } from './formats/index.ts';
 export * from './recipe/index.ts';

@@ -48,6 +48,7 @@ export function buildProgram(signal: AbortSignal): Command {
         '--arch <what>',
         'architecture of a weights-only file: JSON of Keras, or YAML of inspect --template; for train, layers',
       )
+      .option('--weights <file>', 'a Keras .h5 whose weights the graph of the model is to have')
       .option('--fix <name=number>', 'a length or an input that the file leaves open (repeatable)', collect);
   const act =
     <F>(load: () => Promise<(context: Context, target: never, flags: F) => Promise<void>>) =>

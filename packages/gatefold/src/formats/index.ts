@@ -1,9 +1,9 @@
 import { fail, type Model } from '@gatefold/runtime';
 import { isZip } from '../data/zip.ts';
 import { formats } from './registry.ts';
-import type { CellBound, FileParts, Format, ReadOptions } from './types.ts';
+import type { CellBound, FileParts, Format, LentModel, ReadOptions } from './types.ts';
 
-export type { FileParts, LeftNode, ReadOptions, WriteOptions } from './types.ts';
+export type { FileParts, LeftNode, LentModel, ReadOptions, WriteOptions } from './types.ts';
 
 export interface ReadModel {
   readonly model: Model;
@@ -48,6 +48,22 @@ export async function rereadModel(bytes: Uint8Array, model: Model, options: Read
   const format = formats.find(({ is }) => is(bytes));
   if (!format?.reread) return readModel(bytes, options);
   return { model: format.reread(bytes, model), format: { name: format.name, version: '' } };
+}
+
+/**
+ * A model with the weights of a file that may hold no graph, taken by the names of its layers.
+ * @throws OPTION_INVALID for files whose weights have no such names, FILE_*, MODEL_SHAPE
+ */
+export function withWeightsOf(bytes: Uint8Array, model: Model): LentModel {
+  const format = formats.find(({ is }) => is(bytes));
+  if (!format?.lend) {
+    fail('OPTION_INVALID', 'weights are taken by name from files of Keras', {
+      place: '--weights',
+      expected: formats.flatMap(({ lend, title }) => (lend ? [title] : [])).join(', '),
+      found: format?.title ?? 'another file',
+    });
+  }
+  return format.lend(bytes, model);
 }
 
 /** The format whose writer can put compressed layers back into a file like this, where there is one. Never throws. */

@@ -32,6 +32,12 @@ export interface WriteOptions {
   readonly explicitStates?: boolean;
 }
 
+/** A model with weights of another file, and which layer of that gave them to which node. */
+export interface LentModel {
+  readonly model: Model;
+  readonly taken: readonly { readonly node: string; readonly layer: string }[];
+}
+
 /** A node that stays as it is where a file is compressed in place, and why. */
 export interface LeftNode {
   readonly name: string;
@@ -77,6 +83,8 @@ export interface Format {
   read(bytes: Uint8Array, options: ReadOptions): Promise<{ readonly model: Model; readonly version: string }>;
   /** Text of an architecture file for weights without a graph, filled with what the file tells. @throws FILE_*, MODEL_* */
   template?(bytes: Uint8Array): string;
+  /** For files whose layers have names: a model of any format with the weights of the file. @throws FILE_*, MODEL_* */
+  lend?(bytes: Uint8Array, model: Model): LentModel;
   /**
    * For formats without a graph: the model with the weights of a file that was written from it. @throws FILE_*
    */

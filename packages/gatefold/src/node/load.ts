@@ -1,7 +1,15 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import { fail, type Model } from '@gatefold/runtime';
-import { type FileParts, type ReadOptions, readModel, readParts, rereadModel } from '../formats/index.ts';
+import {
+  type FileParts,
+  type LentModel,
+  type ReadOptions,
+  readModel,
+  readParts,
+  rereadModel,
+  withWeightsOf,
+} from '../formats/index.ts';
 import { readBytes } from './files.ts';
 
 export interface LoadedModel {
@@ -12,6 +20,8 @@ export interface LoadedModel {
   readonly bytes: number;
   /** The main file itself, which some formats need when they write. */
   readonly source: Uint8Array;
+  /** Where weights came from another file. */
+  readonly taken?: LentModel['taken'];
 }
 
 /** A file of which only layers are understood. */
@@ -21,20 +31,27 @@ export interface LoadedParts extends FileParts {
   readonly beside: NonNullable<ReadOptions['beside']>;
 }
 
+/** What a model file leaves open, and files that tell it. */
+export interface LoadOptions {
+  /** Path of an architecture file. */
+  readonly arch?: string;
+  /** Numbers that the file leaves open, as `name=number`. */
+  readonly fix?: readonly string[];
+  /** Path of a file whose weights the graph is to have instead of its own. */
+  readonly weights?: string;
+}
+
 /**
- * Reads a model file of any known format. `fix` gives numbers that the file leaves open, as `name=number`.
+ * Reads a model file of any known format.
  * @throws FILE_*, MODEL_*, OPTION_INVALID
  */
-export async function loadModel(
-  path: string,
-  architecture?: string,
-  fix: readonly string[] = [],
-): Promise<LoadedModel> {
+export async function loadModel(path: string, { arch, fix = [], weights }: LoadOptions = {}): Promise<LoadedModel> {
   const fixed = fixedNumbers(fix);
-  const text = architecture === undefined ? undefined : new TextDecoder().decode(await readBytes(architecture));
-  return load(path, (source, options) =>
+  const text = arch === undefined ? undefined : new TextDecoder().decode(await readBytes(arch));
+  const loaded = await load(path, (source, options) =>
     readModel(source, { ...options, fix: fixed, ...(text === undefined ? {} : { architecture: text }) }),
   );
+  return weights === undefined ? loaded : { ...loaded, ...withWeightsOf(await readBytes(weights), loaded.model) };
 }
 
 /**

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { fail, GatefoldError, writeGatefold } from '@gatefold/runtime';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
-import { type LoadedModel, loadWritten } from '../../node/load.ts';
+import { type LoadedModel, type LoadOptions, loadWritten } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
@@ -27,14 +27,12 @@ import { changesText, checkBytes } from './compress-report.ts';
 import { checkTarget, saveModel, writerOf } from './convert.ts';
 import { compressInPlace, inPlaceReason } from './in-place.ts';
 
-export interface CompressFlags extends DataFlags {
+export interface CompressFlags extends DataFlags, LoadOptions {
   readonly output: string;
   readonly recipe?: string;
   readonly preset?: string;
   readonly train?: string;
   readonly html?: string;
-  readonly arch?: string;
-  readonly fix?: readonly string[];
   readonly maxDrop?: number;
   readonly maxBytes?: number;
   readonly threads?: number;

@@ -102,7 +102,9 @@ function leftText(left: readonly LeftNode[]): string {
 
 /** Everything that would run the model, whose rest has no meaning here. */
 function refuseRunning(flags: CompressFlags, { steps }: Recipe, reason: GatefoldError): void {
-  const given = (['data', 'train', 'calibrate', 'html', 'maxDrop', 'resume'] as const).find((name) => flags[name]);
+  const given = (['data', 'train', 'calibrate', 'html', 'maxDrop', 'resume', 'weights'] as const).find(
+    (name) => flags[name],
+  );
   const step = steps.find((each) => trains(each) || needsRuns(each));
   if (given === undefined && !step) return;
   const place = given === undefined ? `the step "${step!.pass}"` : `--${given === 'maxDrop' ? 'max-drop' : given}`;
