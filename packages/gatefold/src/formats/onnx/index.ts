@@ -1,7 +1,7 @@
 import { fail, type Model, validate } from '@gatefold/runtime';
 import type { Format, ReadOptions } from '../types.ts';
 import { readGraph } from './graph/read-graph.ts';
-import { countUses, graphsOf, readTensors } from './graph/tensors.ts';
+import { countUses, graphsOf, readTensors, refuseUnused } from './graph/tensors.ts';
 import { metadataOf } from './metadata.ts';
 import { readParts } from './parts/read.ts';
 import { writeParts } from './parts/write.ts';
@@ -38,6 +38,8 @@ async function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): Promise<{
   const uses = countUses(graphs);
   const tensors = await readTensors(graphs, options.beside);
   const read = readGraph({ ...recognise(graph, tensors), opset, uses }, options);
+  // What the graph means comes first: a refusal should name what matters most.
+  refuseUnused(graphs, uses);
   const model = validate({
     name: options.name ?? graph.name ?? 'model',
     graphs: { main: read.graph },
