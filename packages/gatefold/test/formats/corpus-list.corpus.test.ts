@@ -168,7 +168,9 @@ async function rowOf(path: string): Promise<string> {
   } catch (error) {
     if (!(error instanceof GatefoldError)) throw error;
     const [reason = ''] = error.message.split('\n');
-    const found = (error.detail.found ?? '').replaceAll(/\s+/g, ' ');
+    const { place = '', found: given = '' } = error.detail;
+    // Of code that is in the file and says more than layers, the reason tells more than the keys of all tensors.
+    const found = place.startsWith('forward()') ? place.split('; ')[0]! : given.replaceAll(/\s+/g, ' ');
     const detail = found.length > 160 ? `${found.slice(0, 160)} …` : found;
     const parts = await readParts(bytesOf(path)).then(
       ({ model }) => `; in place: ${layersOf(model)}`,

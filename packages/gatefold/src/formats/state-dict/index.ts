@@ -33,12 +33,10 @@ export function modelOf(
     });
   }
   const found = draftOf(file);
-  const why = followed ? [`forward() was not followed: ${followed.reason}`] : [];
-  const draft = {
-    ...found,
-    assumptions: [...found.assumptions, ...why],
-    problems: found.problems.length > 0 ? [...why, ...found.problems] : [],
-  };
+  // Code that says more than layers is known to be more than a guess by names.
+  const draft = followed
+    ? { ...found, problems: [`forward() was not followed: ${followed.reason}`, ...found.problems] }
+    : found;
   return buildModel(decidedArchitecture(file, draft), file.tensors, {
     ...about,
     isDescribed: false,

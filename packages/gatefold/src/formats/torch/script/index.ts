@@ -14,7 +14,7 @@ export type CodeOf = (path: string) => string | undefined;
  */
 export function followScript(root: PyObject, tensors: StateDict, codeOf: CodeOf): Followed {
   const interpreter = new Interpreter(new ScriptArchive(root, tensors, codeOf));
-  const input: LayerValue = { kind: 'value', layer: 'input', axes: undefined };
+  const input: LayerValue = { kind: 'value', memory: { layer: 'input' }, axes: undefined };
   try {
     const { names, isPart } = outputsOf(interpreter.run(input));
     const { layers } = interpreter;
@@ -38,7 +38,9 @@ function outputsOf(returned: Value): { names: string[]; isPart: boolean } {
   const flat = (value: Value): Value[] =>
     typeof value === 'object' && value?.kind === 'list' ? value.items.flatMap(flat) : [value];
   const all = flat(returned);
-  const names = all.flatMap((value) => (typeof value === 'object' && value?.kind === 'value' ? [value.layer] : []));
+  const names = all.flatMap((value) =>
+    typeof value === 'object' && value?.kind === 'value' ? [value.memory.layer] : [],
+  );
   const unknown = all.find((value) => typeof value === 'object' && value?.kind === 'unknown');
   if (names.length === 0) {
     stop(

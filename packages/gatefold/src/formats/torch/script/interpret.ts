@@ -1,5 +1,5 @@
 import type { ArchitectureLayer } from '../../state-dict/index.ts';
-import { type Arguments, addRecurrent, functions } from './functions.ts';
+import { type Arguments, addRecurrent, cellStates, functions, isZero, questions } from './functions/index.ts';
 import type { Body, Code, Expression } from './parse.ts';
 import { type LayerValue, type ModuleValue, stop, type Value } from './values.ts';
 
@@ -78,13 +78,15 @@ export class Interpreter {
     };
     const levels = option('num_layers');
     if (cell === undefined || typeof levels !== 'number') return undefined;
-    if ((given[1] ?? null) !== null) stop(`${path} starts with states of its own`);
+    if (!isZero(given[1])) stop(`${path} starts with states of its own`);
     const type = cell.toLowerCase() as 'lstm' | 'gru' | 'rnn';
     const nonlinearity = option('mode') === 'RNN_RELU' ? ('relu' as const) : ('tanh' as const);
     const layer = { type, weights: path, ...(type === 'rnn' ? { nonlinearity } : {}) };
-    const call = this.arguments(given, new Map(), path);
-    const options = { levels, both: option('bidirectional') === true, batchFirst: option('batch_first') === true };
-    return addRecurrent(call, layer, { ...options, asList: false });
+    const { steps, hidden } = addRecurrent(this.arguments(given, new Map(), path), layer, {
+      ...{ levels, both: option('bidirectional') === true, batchFirst: option('batch_first') === true },
+    });
+    const states: Value = type === 'lstm' ? { kind: 'list', items: [hidden, cellStates(path)] } : hidden;
+    return { kind: 'list', items: [steps, states] };
   }
 
   private arguments(given: readonly Value[], named: ReadonlyMap<string, Value>, place: string): Arguments {
@@ -196,9 +198,16 @@ export class Interpreter {
     if (path === 'ops.prim.RaiseException') stop(`${place || 'forward'} raises an exception`);
     const own = path === undefined ? undefined : this.archive.function(path);
     if (own) return this.call(own, given, named, depth + 1, path!.split('.').at(-1)!);
-    const name = path?.startsWith('torch.') ? path.slice('torch.'.length) : '';
-    if (Object.hasOwn(functions, name))
-      return functions[name]!(this.arguments(given, named, `${place}${place ? '.' : ''}${name}`));
-    return { kind: 'unknown', why: `${path ?? 'a value'}(…) has no meaning here` };
+    const known = path?.startsWith('torch.') ? functions.get(path.slice('torch.'.length)) : undefined;
+    const label = path ?? 'a value';
+    if (known) return known(this.arguments(given, named, `${place}${place ? '.' : ''}${label.split('.').at(-1)}`));
+    // Who is given a value may change it.
+    if (!questions.has(label) && [...given, ...named.values()].some(holdsLayer)) stop(`${label} has no meaning here`);
+    return { kind: 'unknown', why: `${label} has no meaning here` };
   }
+}
+
+function holdsLayer(value: Value): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return value.kind === 'list' ? value.items.some(holdsLayer) : value.kind === 'value' || value.kind === 'state';
 }

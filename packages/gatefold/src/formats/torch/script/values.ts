@@ -6,8 +6,10 @@ export interface Axis {
 /** A layer's output, or the input, as forward() handles it. */
 export interface LayerValue {
   readonly kind: 'value';
-  /** Name of a layer of the architecture, or "input". */
-  readonly layer: string;
+  /** Shared by those who see the same numbers: the name of a layer of the architecture, or "input". */
+  readonly memory: { layer: string };
+  /** Whether it is cut out of numbers that others see whole. */
+  readonly isPart?: true;
   /** Unknown for an input whose number of dimensions nothing has told yet. */
   axes: readonly Axis[] | undefined;
 }
