@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { presets } from '../recipe/presets.ts';
-import type { CompressFlags } from './commands/compress.ts';
+import type { CompressFlags } from './commands/compress-flags.ts';
 import { Context, type GlobalOptions } from './context.ts';
 import { addDataOptions, type DataFlags } from './data-options.ts';
 import { numberOption, wholeNumber } from './numbers.ts';

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { fail, GatefoldError, writeGatefold } from '@gatefold/runtime';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
-import { type LoadedModel, type LoadOptions, loadWritten } from '../../node/load.ts';
+import { type LoadedModel, loadWritten } from '../../node/load.ts';
 import { measureReport } from '../../node/measure.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
@@ -16,28 +16,16 @@ import {
   showBytes,
 } from '../../report/index.ts';
 import type { Context } from '../context.ts';
-import type { DataFlags } from '../data-options.ts';
 import { Interrupt } from '../interrupt.ts';
 import { modelNames } from '../model-names.ts';
 import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-step.ts';
 import { sourcesFor, trains } from '../recipe-sources.ts';
 import { StepCheckpoints } from '../step-checkpoints.ts';
+import type { CompressFlags } from './compress-flags.ts';
 import { changesText, checkBytes } from './compress-report.ts';
 import { checkTarget, saveModel, writerOf } from './convert.ts';
 import { compressInPlace, inPlaceReason } from './in-place.ts';
-
-export interface CompressFlags extends DataFlags, LoadOptions {
-  readonly output: string;
-  readonly recipe?: string;
-  readonly preset?: string;
-  readonly train?: string;
-  readonly html?: string;
-  readonly maxDrop?: number;
-  readonly maxBytes?: number;
-  readonly threads?: number;
-  readonly resume?: boolean;
-}
 
 interface StepReport {
   readonly pass: string;

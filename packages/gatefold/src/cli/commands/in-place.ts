@@ -6,7 +6,7 @@ import { type Recipe, type RecipeStep, runRecipe } from '../../recipe/index.ts';
 import { alignedTable, showBytes } from '../../report/index.ts';
 import type { Context } from '../context.ts';
 import { trains } from '../recipe-sources.ts';
-import type { CompressFlags } from './compress.ts';
+import type { CompressFlags } from './compress-flags.ts';
 import { type ChangedStep, changesText, checkBytes } from './compress-report.ts';
 import { saveModel, writerOf } from './convert.ts';
 

@@ -2,7 +2,7 @@ import type { LeftNode } from '../../types.ts';
 import type { CellName } from '../ops/recurrent-weights.ts';
 import type { Message } from '../proto/schema.ts';
 import { constantAt, type Frame, framesOf, type Held, isStandard } from './frames.ts';
-import { uniqueName } from './matrices.ts';
+import { uniqueName } from './names.ts';
 
 /** How a matrix stands in the file: by direction and gate, as [inputs, outputs], or as [outputs, inputs]. */
 export type Form = 'gates' | 'columns' | 'rows';

@@ -1,15 +1,6 @@
 import { gateOrder, reorder } from '../ops/recurrent-weights.ts';
 import type { Site, Slot } from './find.ts';
 
-/** A name that neither itself nor with a direction behind it is `taken` yet. */
-export function uniqueName(taken: Set<string>, wanted: string): string {
-  const forms = (name: string) => [name, `${name}/forward`, `${name}/backward`];
-  let name = wanted;
-  for (let n = 1; forms(name).some((form) => taken.has(form)); n++) name = `${wanted}@${n}`;
-  for (const form of forms(name)) taken.add(form);
-  return name;
-}
-
 /** Names of a slot's weights in the model of parts, one for each direction. */
 export function weightNames({ cell }: Site, { held }: Slot, keyOf: (held: Slot['held']) => string): string[] {
   const key = keyOf(held);

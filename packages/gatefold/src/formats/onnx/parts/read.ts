@@ -7,7 +7,8 @@ import { decodeMessage } from '../proto/decode.ts';
 import type { Message } from '../proto/schema.ts';
 import { type Found, findSites, type Site } from './find.ts';
 import type { Held } from './frames.ts';
-import { fromFile, matrixShape, nodeNames, uniqueName, weightNames } from './matrices.ts';
+import { fromFile, matrixShape, nodeNames, weightNames } from './matrices.ts';
+import { uniqueName } from './names.ts';
 
 /** LSTM, GRU, RNN and MatMul mean what they do since this operator set. */
 const firstOpset = 7;

@@ -161,7 +161,7 @@ function statementOf(text: string): Statement {
 }
 
 /** An expression; undefined where it is not understood. */
-export function expressionOf(text: string): Expression | undefined {
+function expressionOf(text: string): Expression | undefined {
   const tokens = tokensOf(text);
   if (!tokens || tokens.length === 0) return undefined;
   const reader = new Reader(tokens);
