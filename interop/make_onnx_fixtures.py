@@ -35,8 +35,8 @@ def save_arrays(path, arrays):
 class Case:
     """A graph under construction."""
 
-    def __init__(self, name, opset=17):
-        self.name, self.opset = name, opset
+    def __init__(self, name, opset=17, ir_version=8, domains=()):
+        self.name, self.opset, self.ir_version, self.domains = name, opset, ir_version, domains
         self.random = np.random.default_rng(zlib.crc32(name.encode()))
         self.nodes, self.inputs, self.outputs, self.weights, self.feeds = [], [], [], [], {}
         self.count = 0
@@ -62,15 +62,18 @@ class Case:
         self.nodes.append(node)
         return outputs[0] if len(outputs) == 1 else outputs
 
-    def output(self, value, name=None, elem=F32):
+    def output(self, value, name=None, elem=F32, dims=None):
         if name:
             self.nodes.append(helper.make_node("Identity", [value], [name]))
-        self.outputs.append(helper.make_tensor_value_info(name or value, elem, None))
+        self.outputs.append(helper.make_tensor_value_info(name or value, elem, dims))
 
     def model(self):
-        graph = helper.make_graph(self.nodes, self.name, self.inputs, self.outputs, self.weights)
-        return helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)],
-                                 ir_version=8, producer_name="fixtures")
+        inputs = list(self.inputs)
+        if self.ir_version < 4:  # where initializers are inputs too
+            inputs += [helper.make_tensor_value_info(w.name, w.data_type, w.dims) for w in self.weights]
+        graph = helper.make_graph(self.nodes, self.name, inputs, self.outputs, self.weights)
+        imports = [helper.make_opsetid("", self.opset)] + [helper.make_opsetid(name, 1) for name in self.domains]
+        return helper.make_model(graph, opset_imports=imports, ir_version=self.ir_version, producer_name="fixtures")
 
     def run(self, model):
         options = onnxruntime.SessionOptions()
@@ -95,12 +98,12 @@ class Case:
 
 
 def recurrent(case, op, x, features, units, direction="forward", bias=True, initial=None, batch=2,
-              lens=None, peepholes=False, **attributes):
+              lens=None, peepholes=False, scale=0.6, **attributes):
     """Add a recurrent node; returns its outputs Y, Y_h (and Y_c)."""
     d, g = (2 if direction == "bidirectional" else 1), GATES[op]
     key = f"{op}{case.count}"
-    inputs = [x, case.weight(f"{key}_W", case.array(d, g * units, features)),
-              case.weight(f"{key}_R", case.array(d, g * units, units)),
+    inputs = [x, case.weight(f"{key}_W", case.array(d, g * units, features, scale=scale)),
+              case.weight(f"{key}_R", case.array(d, g * units, units, scale=scale)),
               case.weight(f"{key}_B", case.array(d, 2 * g * units)) if bias else "", "", "", "", ""]
     if lens is not None:
         inputs[4] = case.weight(f"{key}_lens", np.array(lens, "int32"))
@@ -346,8 +349,81 @@ def external():
     case.write(model)
 
 
+def in_place():
+    """Layers among operators that Gatefold has no meaning for: they are compressed where they stand."""
+    case = Case("in-place/custom", 21, 10, ["com.microsoft"])
+    # Layers wide enough that their codes are smaller than the nodes around them.
+    x = case.input("x", ["time", "batch", 12], case.array(7, 2, 12))
+    y = recurrent(case, "LSTM", x, 12, 16, "bidirectional")[0]
+    y = case.node("Reshape", [case.node("Transpose", [y], perm=[0, 2, 1, 3]), case.weight("flat", np.array([0, 0, -1]))])
+    y = case.node("MatMul", [y, case.weight("dense", case.array(32, 24, scale=0.2))])
+    case.nodes.append(helper.make_node("FastGelu", [y, case.weight("gelu_bias", case.array(24))], ["gelu"],
+                                       name="custom", domain="com.microsoft"))
+    # A Constant node, a weight that comes first, and one with a second user.
+    kept = case.node("Constant", [], value=numpy_helper.from_array(case.array(24, 20, scale=0.2)))
+    y = case.node("MatMul", ["gelu", kept])
+    y = case.node("MatMul", [case.weight("first", case.array(7, 7, scale=0.2)), case.node("Transpose", [y], perm=[1, 0, 2])])
+    tied = case.weight("tied", case.array(20, 20, scale=0.2))
+    y = case.node("Add", [case.node("MatMul", [y, tied]), case.node("ReduceSum", [tied])])
+    y = case.node("Transpose", [y], perm=[1, 0, 2])
+    y = case.node("CumSum", [y, case.weight("axis", np.array(0))])
+    z = recurrent(case, "GRU", y, 20, 16, linear_before_reset=1)[1]
+    z = case.node("Squeeze", [z, case.weight("direction", np.array([0]))])
+    case.output(case.node("Gemm", [z, case.weight("gemm", case.array(9, 16)), case.weight("gemm_bias", case.array(9))],
+                          transB=1), "y", dims=["batch", 9])
+    case.output(case.node("Gemm", [z, case.weight("scaled", case.array(16, 5))], alpha=0.5), "z", dims=["batch", 5])
+    turned = case.node("Transpose", [case.weight("turned", case.array(11, 16, scale=0.2))], perm=[1, 0])
+    case.output(case.node("MatMul", [z, turned]), "t", dims=["batch", 11])
+    case.write(with_unknown_fields(case.model()))
+
+    case = Case("in-place/old", 9, 3)
+    x = case.input("x", [6, 2, 10], case.array(6, 2, 10))
+    y = recurrent(case, "GRU", x, 10, 16, direction="reverse")[0]
+    y = recurrent(case, "RNN", case.node("Squeeze", [y], axes=[1]), 16, 12, scale=0.2)[0]
+    y = case.node("MatMul", [case.node("Squeeze", [y], axes=[1]), case.weight("dense", case.array(12, 11))])
+    case.output(case.node("Hardmax", [y], axis=2), "hard", dims=[6, 2, 11])
+    case.output(y, "y", dims=[6, 2, 11])
+    case.write()
+
+    case = Case("in-place/branches", 16)
+    x = case.input("x", ["time", "batch", 10], case.array(6, 2, 10))
+    case.input("loud", [], np.array(True))
+    for name, shape in {"W": (1, 64, 10), "R": (1, 64, 16), "W2": (1, 64, 10), "R2": (1, 64, 16)}.items():
+        case.weight(name, case.array(*shape, scale=0.3))
+    def branch(name, weights, inner):
+        # One branch has tensors of its own, and both share W with nobody.
+        matrix = numpy_helper.from_array(case.array(16, 12, scale=0.3), f"{name}_matrix")
+        nodes = [helper.make_node("LSTM", ["x", *weights], [f"{name}_y"], name=f"{name}_lstm", hidden_size=16),
+                 helper.make_node("Constant", [], [f"{name}_kept"], value=matrix),
+                 helper.make_node("MatMul", [f"{name}_y", f"{name}_kept" if inner else f"{name}_matrix"], [f"{name}_out"],
+                                  name=f"{name}_dense")]
+        out = helper.make_tensor_value_info(f"{name}_out", F32, ["time", 1, "batch", 12])
+        return helper.make_graph(nodes if inner else [nodes[0], nodes[2]], name, [], [out], [] if inner else [matrix])
+    case.output(case.node("If", ["loud"], then_branch=branch("then", ["W", "R"], True),
+                          else_branch=branch("else", ["W2", "R2"], False)), "y",
+                dims=["time", 1, "batch", 12])
+    case.write()
+
+
+def with_unknown_fields(model):
+    """The model with fields of a later format, which a tool that does not know them must hand on."""
+    graph = model.graph.SerializeToString() + field(999, b"of the graph")
+    head = onnx.ModelProto()
+    head.CopyFrom(model)
+    head.ClearField("graph")
+    whole = head.SerializeToString() + field(7, graph) + field(998, b"of the model")
+    return onnx.ModelProto.FromString(whole)
+
+
+def field(number, content):
+    """The bytes of a length-delimited field."""
+    def varint(n):
+        return bytes([n]) if n < 128 else bytes([n % 128 + 128]) + varint(n // 128)
+    return varint(number * 8 + 2) + varint(len(content)) + content
+
+
 if __name__ == "__main__":
-    OUT.mkdir(parents=True, exist_ok=True)
-    for make in [cells, stacked, convolutional, functions, streaming, conditional, stored, external]:
+    (OUT / "in-place").mkdir(parents=True, exist_ok=True)
+    for make in [cells, stacked, convolutional, functions, streaming, conditional, stored, external, in_place]:
         make()
     print(sum(path.stat().st_size for path in OUT.iterdir()), "bytes in", OUT)

@@ -24,8 +24,11 @@ export function recordingsOf(folder) {
   });
 }
 
-/** @param {Buffer} bytes */
-function readWav(bytes) {
+/**
+ * Samples of a wav file of 16 bits and one channel.
+ * @param {Buffer} bytes
+ */
+export function readWav(bytes) {
   const data = bytes.indexOf('data', 12, 'latin1');
   const count = Math.floor(Math.min(bytes.readUInt32LE(data + 4), bytes.length - data - 8) / 2);
   return Float32Array.from({ length: count }, (_, i) => bytes.readInt16LE(data + 8 + 2 * i) / 32_768);

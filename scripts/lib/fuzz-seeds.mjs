@@ -29,6 +29,26 @@ function torchSeeds() {
   });
 }
 
+/** Archives whose members have no checksums, so that mutants of their code are read. */
+function torchscriptSeeds() {
+  const folder = at('fixtures/torchscript/');
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.pt'))
+    .map((name) => {
+      const bytes = readFileSync(folder + name);
+      for (const [signature, checksum] of [
+        ['PK\x03\x04', 14],
+        ['PK\x01\x02', 16],
+      ]) {
+        for (let from = bytes.indexOf(signature, 0, 'latin1'); from >= 0; ) {
+          bytes.writeUInt32LE(0, from + checksum);
+          from = bytes.indexOf(signature, from + 4, 'latin1');
+        }
+      }
+      return { name: `torchscript ${name}`, bytes: new Uint8Array(bytes) };
+    });
+}
+
 /** Small valid files of every reader: fixtures, containers of every encoding made from one of them, and made-up JSON. */
 export async function fuzzSeeds(reader) {
   const folder = at('fixtures/keras/');
@@ -48,7 +68,7 @@ export async function fuzzSeeds(reader) {
     .filter((name) => name.endsWith('.tflite'))
     .map((name) => ({ name, bytes: new Uint8Array(readFileSync(at(`fixtures/tflite/${name}`))) }));
   const onnxFolder = at('fixtures/onnx/');
-  const onnx = readdirSync(onnxFolder)
+  const onnx = readdirSync(onnxFolder, { recursive: true })
     .filter((name) => name.endsWith('.onnx'))
     .map((name) => ({ name, bytes: new Uint8Array(readFileSync(onnxFolder + name)) }));
   // Products in integers are of our own making.
@@ -75,6 +95,7 @@ export async function fuzzSeeds(reader) {
     rtneural: rtneuralSeeds,
     ml5: [ml5Seed],
     torch: torchSeeds(),
+    torchscript: torchscriptSeeds(),
     onnx,
     tflite,
   };

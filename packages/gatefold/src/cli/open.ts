@@ -1,5 +1,5 @@
 import type { Model } from '@gatefold/runtime';
-import { type LoadedModel, loadModel } from '../node/load.ts';
+import { type LoadedModel, type LoadOptions, loadModel } from '../node/load.ts';
 import type { Context } from './context.ts';
 
 /** What the reader of a file without a graph took for granted, in sentences. */
@@ -12,12 +12,12 @@ export function assumptionsOf({ origin }: Model): string[] {
  * Loads a model and says what was taken for granted, so that a wrong guess does not pass in silence.
  * @throws FILE_*, MODEL_*
  */
-export async function openModel(
-  context: Context,
-  path: string,
-  { arch, fix }: { readonly arch?: string; readonly fix?: readonly string[] },
-): Promise<LoadedModel> {
-  const loaded = await loadModel(path, arch, fix);
+export async function openModel(context: Context, path: string, options: LoadOptions): Promise<LoadedModel> {
+  const loaded = await loadModel(path, options);
+  if (loaded.taken) {
+    const pairs = loaded.taken.map(({ node, layer }) => (node === layer ? node : `${node} ← ${layer}`));
+    context.note(`weights of ${options.weights}: ${pairs.join(', ')}`);
+  }
   const list = assumptionsOf(loaded.model);
   if (list.length > 0) {
     context.note(`${path}: the weights came without their network. Taken for granted:`);

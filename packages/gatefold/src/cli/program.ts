@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander';
 import { presets } from '../recipe/presets.ts';
-import type { CompressFlags } from './commands/compress.ts';
+import type { CompressFlags } from './commands/compress-flags.ts';
 import { Context, type GlobalOptions } from './context.ts';
 import { addDataOptions, type DataFlags } from './data-options.ts';
 import { numberOption, wholeNumber } from './numbers.ts';
@@ -49,6 +49,7 @@ export function buildProgram(signal: AbortSignal): Command {
         '--arch <what>',
         'architecture of a weights-only file: JSON of Keras, or YAML of inspect --template; for train, layers or a file',
       )
+      .option('--weights <file>', 'a Keras .h5 whose weights the graph of the model is to have')
       .option('--fix <name=number>', 'a length or an input that the file leaves open (repeatable)', collect);
   const act =
     <F>(load: () => Promise<(context: Context, target: never, flags: F) => Promise<void>>) =>

@@ -10,7 +10,7 @@ import {
 } from '@gatefold/runtime';
 import { Float64Ops, type Values } from '../evaluate/float64-ops.ts';
 import { summarizeActivations, watch } from './activations.ts';
-import type { CalibrationBatches } from './pass.ts';
+import type { Calibration, CalibrationBatches } from './pass.ts';
 
 /** The smallest and the largest number seen. */
 export interface Interval {
@@ -55,7 +55,7 @@ function widened({ low, high }: Interval, values: Iterable<number>): Interval {
  * recurrent nodes compute between them (the latter on as many sequences as are followed in a few seconds).
  * @throws DATA_INVALID without any data
  */
-export function measureRanges(model: Model, batches: () => CalibrationBatches): ActivationRanges {
+export function measureRanges(model: Model, calibration: Calibration): ActivationRanges {
   const [name, graph] = Object.entries(model.graphs)[0]!;
   const { values: types } = analyse(model, name);
   const watched = [
@@ -64,9 +64,9 @@ export function measureRanges(model: Model, batches: () => CalibrationBatches): 
   ];
   const floats = watched.filter((value) => types.get(value)?.dtype === 'float32');
   const steps = graph.nodes.flatMap((node) =>
-    node.op === 'recurrent' ? [[node.name, followSteps(model, name, node, batches())] as const] : [],
+    node.op === 'recurrent' ? [[node.name, followSteps(model, name, node, calibration(model))] as const] : [],
   );
-  return { values: summarizeActivations(model, floats, batches()), steps: new Map(steps) };
+  return { values: summarizeActivations(model, floats, calibration(model)), steps: new Map(steps) };
 }
 
 /** The ranges of one recurrent node's steps, each sequence from the zero state. */

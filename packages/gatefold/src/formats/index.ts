@@ -2,9 +2,9 @@ import { fail, type Model } from '@gatefold/runtime';
 import { isZip } from '../data/zip.ts';
 import { isKerasArchitecture, readKerasArchitecture } from './keras/index.ts';
 import { formats } from './registry.ts';
-import type { CellBound, Format, ReadOptions } from './types.ts';
+import type { CellBound, FileParts, Format, LentModel, ReadOptions } from './types.ts';
 
-export type { ReadOptions, WriteOptions } from './types.ts';
+export type { FileParts, LeftNode, LentModel, ReadOptions, WriteOptions } from './types.ts';
 
 export interface ReadModel {
   readonly model: Model;
@@ -67,6 +67,38 @@ export async function rereadModel(given: Uint8Array, model: Model, options: Read
   const format = formats.find(({ is }) => is(bytes));
   if (!format?.reread) return readModel(bytes, options);
   return { model: format.reread(bytes, model), format: { name: format.name, version: '' } };
+}
+
+/**
+ * A model with the weights of a file that may hold no graph, taken by the names of its layers.
+ * @throws OPTION_INVALID for files whose weights have no such names, FILE_*, MODEL_SHAPE
+ */
+export function withWeightsOf(bytes: Uint8Array, model: Model): LentModel {
+  const format = formats.find(({ is }) => is(bytes));
+  if (!format?.lend) {
+    fail('OPTION_INVALID', 'weights are taken by name from files of Keras', {
+      place: '--weights',
+      expected: formats.flatMap(({ lend, title }) => (lend ? [title] : [])).join(', '),
+      found: format?.title ?? 'another file',
+    });
+  }
+  return format.lend(bytes, model);
+}
+
+/** The format whose writer can put compressed layers back into a file like this, where there is one. Never throws. */
+export function partsFormat(bytes: Uint8Array): string | undefined {
+  const format = formats.find(({ is }) => is(bytes));
+  return format?.readParts && format.name;
+}
+
+/**
+ * The layers of a file that is not understood as a whole; the format's `write` puts them back into it.
+ * @throws FILE_*, MODEL_UNSUPPORTED where there are none
+ */
+export async function readParts(bytes: Uint8Array, options: ReadOptions = {}): Promise<FileParts> {
+  const format = formats.find(({ is }) => is(bytes));
+  if (!format?.readParts) fail('MODEL_UNSUPPORTED', 'only whole models of this format are compressed');
+  return format.readParts(bytes, options);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { isGatefold, isSafetensors, readGatefold, writeGatefold } from '@gatefold/runtime';
 import { isKeras, readKeras } from './keras/index.ts';
+import { lendWeights } from './keras/lend.ts';
 import { writeKerasH5, writeKerasZip } from './keras/write/index.ts';
 import { isMl5, readMl5 } from './ml5/index.ts';
 import { onnx } from './onnx/index.ts';
@@ -29,6 +30,7 @@ const keras: Format = {
   title: 'a Keras model (.h5, .keras)',
   extensions: ['keras'],
   is: isKeras,
+  lend: lendWeights,
   write: writeKerasZip,
   async read(bytes, options) {
     const model = await readKeras(bytes, options);

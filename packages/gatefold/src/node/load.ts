@@ -1,7 +1,16 @@
 import { realpath } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import { fail, type Model } from '@gatefold/runtime';
-import { type ReadOptions, readArchitecture, readModel, rereadModel } from '../formats/index.ts';
+import {
+  type FileParts,
+  type LentModel,
+  type ReadOptions,
+  readArchitecture,
+  readModel,
+  readParts,
+  rereadModel,
+  withWeightsOf,
+} from '../formats/index.ts';
 import { readBytes } from './files.ts';
 
 export interface LoadedModel {
@@ -12,22 +21,38 @@ export interface LoadedModel {
   readonly bytes: number;
   /** The main file itself, which some formats need when they write. */
   readonly source: Uint8Array;
+  /** Where weights came from another file. */
+  readonly taken?: LentModel['taken'];
+}
+
+/** A file of which only layers are understood. */
+export interface LoadedParts extends FileParts {
+  readonly bytes: number;
+  readonly source: Uint8Array;
+  readonly beside: NonNullable<ReadOptions['beside']>;
+}
+
+/** What a model file leaves open, and files that tell it. */
+export interface LoadOptions {
+  /** Path of an architecture file. */
+  readonly arch?: string;
+  /** Numbers that the file leaves open, as `name=number`. */
+  readonly fix?: readonly string[];
+  /** Path of a file whose weights the graph is to have instead of its own. */
+  readonly weights?: string;
 }
 
 /**
- * Reads a model file of any known format. `fix` gives numbers that the file leaves open, as `name=number`.
+ * Reads a model file of any known format.
  * @throws FILE_*, MODEL_*, OPTION_INVALID
  */
-export async function loadModel(
-  path: string,
-  architecture?: string,
-  fix: readonly string[] = [],
-): Promise<LoadedModel> {
+export async function loadModel(path: string, { arch, fix = [], weights }: LoadOptions = {}): Promise<LoadedModel> {
   const fixed = fixedNumbers(fix);
-  const text = architecture === undefined ? undefined : new TextDecoder().decode(await readBytes(architecture));
-  return load(path, (source, options) =>
+  const text = arch === undefined ? undefined : new TextDecoder().decode(await readBytes(arch));
+  const loaded = await load(path, (source, options) =>
     readModel(source, { ...options, fix: fixed, ...(text === undefined ? {} : { architecture: text }) }),
   );
+  return weights === undefined ? loaded : { ...loaded, ...withWeightsOf(await readBytes(weights), loaded.model) };
 }
 
 /**
@@ -51,20 +76,37 @@ export async function loadWritten(path: string, model: Model): Promise<LoadedMod
   return load(path, (source, options) => rereadModel(source, model, options));
 }
 
+/**
+ * The layers of a file that is not understood as a whole.
+ * @throws FILE_*, MODEL_UNSUPPORTED
+ */
+export async function loadParts(path: string): Promise<LoadedParts> {
+  const { source, name, beside, size } = await opened(path);
+  const parts = await readParts(source, { name, beside });
+  return { ...parts, source, beside, bytes: size() };
+}
+
 async function load(
   path: string,
   read: (source: Uint8Array, options: ReadOptions) => ReturnType<typeof readModel>,
 ): Promise<LoadedModel> {
+  const { source, name, beside, size } = await opened(path);
+  const { model, format } = await read(source, { name, beside });
+  return { model, format, path, bytes: size(), source };
+}
+
+/** A file, its name without the ending, and what stands beside it; `size` counts the bytes of each file once. */
+async function opened(path: string) {
   const source = await readBytes(path);
-  const name = basename(path).replace(/\.[^.]+$/, '');
-  let bytes = source.length;
+  const read = new Map<string, Uint8Array>();
   const beside = async (file: string): Promise<Uint8Array> => {
-    const found = await readBytes(await pathBeside(path, file));
-    bytes += found.length;
+    const at = await pathBeside(path, file);
+    const found = read.get(at) ?? (await readBytes(at));
+    read.set(at, found);
     return found;
   };
-  const { model, format } = await read(source, { name, beside });
-  return { model, format, path, bytes, source };
+  const size = () => [...read.values()].reduce((sum, { length }) => sum + length, source.length);
+  return { source, name: basename(path).replace(/\.[^.]+$/, ''), beside, size };
 }
 
 function fixedNumbers(fix: readonly string[]): Record<string, number> {

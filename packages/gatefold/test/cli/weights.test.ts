@@ -91,4 +91,20 @@ describe('files of weights on the command line', () => {
     expect(status).toBe(3);
     expect(stderr).toContain('"posix.system", and nothing in a file is executed');
   });
+
+  it('gives the graph of a model the weights of a Keras file, and says which', async () => {
+    const keras = fileURLToPath(new URL('../../../../fixtures/keras/k2-sequential.h5', import.meta.url));
+    await gatefold('convert', keras, '-o', at('unnamed.gatefold'));
+    const { status, stderr } = await gatefold(
+      'convert',
+      at('unnamed.gatefold'),
+      '--weights',
+      keras,
+      '-o',
+      at('own.gatefold'),
+    );
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/weights of .*k2-sequential\.h5: .*gru/);
+    expect((await gatefold('inspect', at('unnamed.gatefold'), '--weights', fixture('state.pt'))).status).toBe(2);
+  });
 });

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,37 +11,14 @@ import { onnx } from '../../src/formats/onnx/index.ts';
 import { decodeMessage } from '../../src/formats/onnx/proto/decode.ts';
 import type { ReadOptions, WriteOptions } from '../../src/formats/types.ts';
 import { calmGru, difference, type FileArray, fromPort, notesOf, randomInputs, runFile } from './onnx-support.ts';
+import { type Given, onnxPython, onnxruntime } from './onnxruntime.ts';
 
 // Needs the venv that `interop/setup.sh onnx` makes: every file we write is run by the real onnxruntime.
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url));
-const python = process.env.GATEFOLD_ONNX_PYTHON ?? `${root}interop/.venv-onnx/bin/python`;
 const corpus = process.env.GATEFOLD_CORPUS;
 const folder = mkdtempSync(join(tmpdir(), 'gatefold-onnx-'));
 afterAll(() => rmSync(folder, { recursive: true }));
-
-interface Given {
-  readonly shape: readonly number[];
-  readonly data: readonly number[];
-  readonly type?: string;
-}
-interface Job {
-  readonly model: string;
-  readonly calls: readonly Readonly<Record<string, Given>>[];
-  readonly carry?: Readonly<Record<string, string>>;
-  readonly expose?: readonly string[];
-  readonly quantize?: string;
-}
-type Result = Readonly<Record<string, { shape: number[]; data: number[] }>>[];
-
-function onnxruntime(job: Job): Result {
-  const [jobs, results] = [join(folder, 'jobs.json'), join(folder, 'results.json')];
-  writeFileSync(jobs, JSON.stringify([job]));
-  execFileSync(python, [`${root}interop/onnx_run.py`, jobs, results]);
-  const [done] = JSON.parse(readFileSync(results, 'utf8')) as ({ calls: Result } | { error: string })[];
-  if ('error' in done!) throw new Error(done.error);
-  return done!.calls;
-}
 
 async function written(model: Model, options: WriteOptions = {}): Promise<{ path: string; bytes: Uint8Array }> {
   const { bytes } = await onnx.write!(model, options);
@@ -90,7 +66,7 @@ const files = ['onnx', 'keras'].flatMap((kind) =>
     .map((name) => `fixtures/${kind}/${name}`),
 );
 
-describe.skipIf(!existsSync(python)).each(files)('%s', (path) => {
+describe.skipIf(!existsSync(onnxPython)).each(files)('%s', (path) => {
   it('gives our numbers when onnxruntime runs what we write', async () => {
     const { model } = await readModel(new Uint8Array(readFileSync(root + path)), {
       fix: path.includes('branches') ? { rate: 8 } : {},
@@ -116,7 +92,7 @@ const settings: [string, Parameters<typeof quantize>[1], number][] = [
   ['mixed', { bits: 4, mixed: [{ target: 'U/candidate', bits: 8, operand: 'f32' }] }, 0.25],
 ];
 
-describe.skipIf(!existsSync(python)).each(settings)('quantized: %s', (_, options, size) => {
+describe.skipIf(!existsSync(onnxPython)).each(settings)('quantized: %s', (_, options, size) => {
   it.each(['fixtures/charlm/charlm-lstm256.h5', 'fixtures/onnx/gru-after-forward.onnx', 'fixtures/onnx/conv-gru.onnx'])(
     '%s',
     async (path) => {
@@ -163,7 +139,7 @@ const integers: [string, Parameters<typeof quantize>[1]][] = [
 ];
 const lstms = ['forward', 'bidirectional', 'reverse', 'clip', 'peepholes', 'activations'];
 
-describe.skipIf(!existsSync(python)).each(integers)('multiplied in integers: %s', (_, options) => {
+describe.skipIf(!existsSync(onnxPython)).each(integers)('multiplied in integers: %s', (_, options) => {
   it.each([
     'charlm/charlm-lstm256.h5',
     'onnx/lstm-bare.onnx',
@@ -191,7 +167,7 @@ describe.skipIf(!existsSync(python)).each(integers)('multiplied in integers: %s'
   });
 });
 
-describe.skipIf(!existsSync(python))('GRU of 512 units in integers', () => {
+describe.skipIf(!existsSync(onnxPython))('GRU of 512 units in integers', () => {
   it.each(['gruAfter', 'gruBefore'] as const)('%s', async (cell) => {
     const { model } = quantize(calmGru(cell, 512), { bits: 8 });
     const { path, bytes } = await written(model);
@@ -206,7 +182,7 @@ describe.skipIf(!existsSync(python))('GRU of 512 units in integers', () => {
   });
 });
 
-describe.skipIf(!existsSync(python))('quantized by onnxruntime', () => {
+describe.skipIf(!existsSync(onnxPython))('quantized by onnxruntime', () => {
   it.each(lstms)('lstm-%s is read with its codes', async (name) => {
     const source = `${root}fixtures/onnx/lstm-${name}.onnx`;
     const given: Record<string, FileArray & Given> = {};
@@ -239,7 +215,7 @@ const streams: [string, Required<ReadOptions>['fix'], readonly string[]][] = [
     : []),
 ];
 
-describe.skipIf(!existsSync(python)).each(streams)('%s', (path, fix, [data, stateIn, stateOut, rate]) => {
+describe.skipIf(!existsSync(onnxPython)).each(streams)('%s', (path, fix, [data, stateIn, stateOut, rate]) => {
   const file = path.startsWith('fixtures') ? root + path : `${corpus}/models/${path}`;
   const steps = 12;
   const load = async () => (await readModel(new Uint8Array(readFileSync(file)), { fix })).model;

@@ -7,6 +7,7 @@ import {
   type Session,
   simd128Engine,
 } from '@gatefold/runtime';
+import type { LoadOptions } from '../../node/load.ts';
 import { alignedTable } from '../../report/format.ts';
 import type { Context } from '../context.ts';
 import { openModel } from '../open.ts';
@@ -78,7 +79,7 @@ function timeRound(runner: Runner, calls: number): number {
 export async function bench(
   context: Context,
   paths: readonly string[],
-  options: { engine?: string; rate?: number; assert?: number; arch?: string; fix?: readonly string[] },
+  options: LoadOptions & { engine?: string; rate?: number; assert?: number },
 ): Promise<void> {
   if (options.assert !== undefined && paths.length < 2) {
     fail('OPTION_INVALID', 'a ratio needs two models', { place: '--assert', found: `${paths.length}` });

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { crc32, fail, writeGatefold } from '@gatefold/runtime';
+import { crc32, fail, GatefoldError, writeGatefold } from '@gatefold/runtime';
 import { withSymbols } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
@@ -8,7 +8,6 @@ import { measureReport } from '../../node/measure.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { parseRecipe, presetByName, type Recipe, runRecipe, type StepOutcome } from '../../recipe/index.ts';
 import {
-  alignedTable,
   type Candidate,
   type Report,
   reportHtml,
@@ -18,30 +17,16 @@ import {
   showBytes,
 } from '../../report/index.ts';
 import type { Context } from '../context.ts';
-import type { DataFlags } from '../data-options.ts';
 import { Interrupt } from '../interrupt.ts';
 import { modelNames } from '../model-names.ts';
 import { openModel } from '../open.ts';
 import { quantizeStep } from '../quantize-step.ts';
 import { sourcesFor, trains } from '../recipe-sources.ts';
 import { StepCheckpoints } from '../step-checkpoints.ts';
-import { checkTarget, explicitStates, type StatesFlag, saveModel, writerOf } from './convert.ts';
-
-export interface CompressFlags extends DataFlags {
-  readonly output: string;
-  readonly recipe?: string;
-  readonly preset?: string;
-  readonly train?: string;
-  readonly html?: string;
-  readonly arch?: string;
-  readonly fix?: readonly string[];
-  readonly maxDrop?: number;
-  readonly maxBytes?: number;
-  readonly threads?: number;
-  readonly resume?: boolean;
-  readonly integerPorts?: boolean;
-  readonly states?: StatesFlag;
-}
+import type { CompressFlags } from './compress-flags.ts';
+import { changesText, checkBytes } from './compress-report.ts';
+import { checkTarget, explicitStates, saveModel, writerOf } from './convert.ts';
+import { compressInPlace, inPlaceReason } from './in-place.ts';
 
 interface StepReport {
   readonly pass: string;
@@ -69,7 +54,11 @@ export async function compressWith(
       fail('OPTION_INVALID', 'the report would overwrite the model', { place: '--html', found: flags.html });
     }
   }
-  const before = await openModel(context, path, flags);
+  const before = await openModel(context, path, flags).catch((error) => inPlaceReason(error, path, flags.output));
+  if (before instanceof GatefoldError) {
+    await compressInPlace(context, path, recipe, flags, before);
+    return;
+  }
   const { dataset, training, calibration } = await sourcesFor(context, flags, before.model, recipe);
   if (flags.maxDrop !== undefined && (!dataset?.targets || dataset.task === 'custom')) {
     fail('OPTION_INVALID', '--max-drop needs data with targets, and a task that is judged by one metric', {
@@ -186,19 +175,6 @@ function regressions({ candidates }: Report): string[] {
   ];
 }
 
-function changesText(steps: readonly StepReport[]): string {
-  const rows = steps.flatMap(({ pass, summary }) =>
-    summary.map(({ place, before, after, relativeError }) => [
-      pass,
-      place,
-      before,
-      after,
-      relativeError === undefined ? '' : `${(relativeError * 100).toFixed(2)} %`,
-    ]),
-  );
-  return alignedTable(['pass', 'weight', 'before', 'after', 'error'], rows, ['error']);
-}
-
 /** @throws GOAL_MISSED */
 function checkGoals(
   { maxDrop, maxBytes }: CompressFlags,
@@ -206,13 +182,7 @@ function checkGoals(
   [a, b]: readonly (Readonly<Record<string, number>> | undefined)[],
   task: Parameters<typeof mainMetric>[0] | undefined,
 ): void {
-  if (maxBytes !== undefined && after.bytes > maxBytes) {
-    fail('GOAL_MISSED', 'the file is larger than asked', {
-      place: '--max-bytes',
-      expected: `at most ${maxBytes} bytes`,
-      found: `${after.bytes}`,
-    });
-  }
+  checkBytes(maxBytes, after.bytes);
   if (maxDrop === undefined) return;
   if (!a || !b || !task) return;
   const { name, better, share } = mainMetric(task);

@@ -2,6 +2,7 @@ import { dirname, extname, join } from 'node:path';
 import type { Model } from '@gatefold/runtime';
 import { type WriteOptions, writerFor } from '../../formats/index.ts';
 import { checkOutput } from '../../node/files.ts';
+import type { LoadOptions } from '../../node/load.ts';
 import { showBytes } from '../../report/format.ts';
 import type { Context } from '../context.ts';
 import { openModel } from '../open.ts';
@@ -41,7 +42,7 @@ export async function saveModel(
 export async function convert(
   context: Context,
   path: string,
-  options: { output: string; to?: string; arch?: string; fix?: readonly string[]; states?: StatesFlag },
+  options: LoadOptions & { output: string; to?: string; states?: StatesFlag },
 ): Promise<void> {
   checkTarget(context, options.output, options.to);
   const { model, format, bytes, source } = await openModel(context, path, options);

@@ -1,6 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import { evaluate } from '../../evaluate/index.ts';
 import { checkOutput } from '../../node/files.ts';
+import type { LoadOptions } from '../../node/load.ts';
 import { measureReport, sizeInWords } from '../../node/measure.ts';
 import { reportHtml, reportJson, reportText, showMetric } from '../../report/index.ts';
 import type { Context } from '../context.ts';
@@ -13,7 +14,7 @@ import { engineOption } from './run.ts';
 export async function evalModel(
   context: Context,
   path: string,
-  flags: DataFlags & { engine?: string; arch?: string; fix?: readonly string[] },
+  flags: DataFlags & LoadOptions & { engine?: string },
 ): Promise<void> {
   const { model } = await openModel(context, path, flags);
   const dataset = (await dataFor(flags, model, flags.data))!;
@@ -41,7 +42,7 @@ export async function evalModel(
 export async function compare(
   context: Context,
   paths: readonly string[],
-  flags: DataFlags & { html?: string; drift?: number; engine?: string; arch?: string; fix?: readonly string[] },
+  flags: DataFlags & LoadOptions & { html?: string; drift?: number; engine?: string },
 ): Promise<void> {
   if (paths.length < 2) {
     fail('OPTION_INVALID', 'a comparison needs two models or more', { place: 'models', found: paths.join(', ') });

@@ -14,7 +14,7 @@ import {
 import { encodingName, macsOf } from '../../evaluate/index.ts';
 import { architectureTemplate } from '../../formats/index.ts';
 import { readBytes } from '../../node/files.ts';
-import type { LoadedModel } from '../../node/load.ts';
+import type { LoadedModel, LoadOptions } from '../../node/load.ts';
 import { alignedTable, showBytes, showMacs, showNumber } from '../../report/format.ts';
 import type { Context } from '../context.ts';
 import { assumptionsOf, openModel } from '../open.ts';
@@ -147,7 +147,7 @@ function describeText(about: ReturnType<typeof describeModel>): string {
 export async function inspect(
   context: Context,
   path: string,
-  options: { arch?: string; fix?: readonly string[]; template?: boolean },
+  options: LoadOptions & { template?: boolean },
 ): Promise<void> {
   if (options.template) {
     const template = architectureTemplate(await readBytes(path));

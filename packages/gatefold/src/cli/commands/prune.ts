@@ -7,7 +7,8 @@ import type { Context } from '../context.ts';
 import { calibrationFor, calibrationFrom, dataFor } from '../data-source.ts';
 import { openModel } from '../open.ts';
 import { pruneStep, stepOf } from '../prune-step.ts';
-import { type CompressFlags, compressWith } from './compress.ts';
+import { compressWith } from './compress.ts';
+import type { CompressFlags } from './compress-flags.ts';
 
 type PruneFlags = Omit<CompressFlags, 'output'> &
   Record<string, unknown> & { readonly output?: string; readonly scan?: readonly number[] | true };

@@ -10,6 +10,7 @@ import {
 import { referenceEngine } from '@gatefold/runtime/reference';
 import { type NpyArray, readNpz, toFloat32, writeNpz } from '../../data/npz.ts';
 import { checkOutput, readBytes } from '../../node/files.ts';
+import type { LoadOptions } from '../../node/load.ts';
 import type { Context } from '../context.ts';
 import { openModel } from '../open.ts';
 import { arraysOfAll, namesSounds, runSounds } from './run-sounds.ts';
@@ -60,7 +61,7 @@ function arraysFor(session: Session, file: ReadonlyMap<string, NpyArray>): Map<s
 export async function run(
   context: Context,
   path: string,
-  options: { input: string; output: string; engine?: string; steps?: boolean; arch?: string; fix?: readonly string[] },
+  options: LoadOptions & { input: string; output: string; engine?: string; steps?: boolean },
 ): Promise<void> {
   checkOutput(options.output, context.force);
   const { model } = await openModel(context, path, options);

@@ -9,7 +9,7 @@ import { trainOptionsOf } from '../../compress/train-settings.ts';
 import { type Dataset, fitToModel } from '../../data/index.ts';
 import { evaluate, mainMetric } from '../../evaluate/index.ts';
 import type { KnownModel } from '../../node/data.ts';
-import { loadArchitecture, loadModel, loadWritten } from '../../node/load.ts';
+import { type LoadOptions, loadArchitecture, loadModel, loadWritten } from '../../node/load.ts';
 import { trainWorkers } from '../../node/workers.ts';
 import { showBytes, showMetric } from '../../report/index.ts';
 import {
@@ -33,8 +33,7 @@ import { StepCheckpoints } from '../step-checkpoints.ts';
 import type { TrainFlags } from '../train-options.ts';
 import { checkTarget, saveModel } from './convert.ts';
 
-type Flags = DataFlags &
-  TrainFlags & { readonly output: string; readonly arch?: string; readonly fix?: readonly string[] };
+type Flags = DataFlags & TrainFlags & LoadOptions & { readonly output: string };
 
 interface Prepared {
   readonly model: Model;

@@ -90,7 +90,7 @@ function entriesOf(file: Hdf5File, group: string): NamedArray[] {
 }
 
 /** A list of texts that Keras splits into `name0`, `name1`, … where it is too long for one attribute. */
-function textList(file: Hdf5File, path: string, name: string): readonly string[] {
+export function textList(file: Hdf5File, path: string, name: string): readonly string[] {
   const whole = file.texts(path, name);
   if (whole) return whole;
   const out: string[] = [];

@@ -1,8 +1,10 @@
 import { fail, type Model, validate } from '@gatefold/runtime';
 import type { Format, ReadOptions } from '../types.ts';
 import { readGraph } from './graph/read-graph.ts';
-import { countUses, graphsOf, readTensors } from './graph/tensors.ts';
+import { countUses, graphsOf, readTensors, refuseUnused } from './graph/tensors.ts';
 import { metadataOf } from './metadata.ts';
+import { readParts } from './parts/read.ts';
+import { writeParts } from './parts/write.ts';
 import { recognise } from './patterns/index.ts';
 import { decodeMessage, looksLikeModel } from './proto/decode.ts';
 import { writeOnnx } from './write/index.ts';
@@ -36,6 +38,8 @@ async function readOnnx(bytes: Uint8Array, options: ReadOptions = {}): Promise<{
   const uses = countUses(graphs);
   const tensors = await readTensors(graphs, options.beside);
   const read = readGraph({ ...recognise(graph, tensors), opset, uses }, options);
+  // What the graph means comes first: a refusal should name what matters most.
+  refuseUnused(graphs, uses);
   const model = validate({
     name: options.name ?? graph.name ?? 'model',
     graphs: { main: read.graph },
@@ -60,5 +64,6 @@ export const onnx: Format = {
   cellBounds: ['clip'],
   is: looksLikeModel,
   read: readOnnx,
-  write: writeOnnx,
+  readParts,
+  write: (model, options) => (model.origin?.parts === true ? writeParts : writeOnnx)(model, options),
 };

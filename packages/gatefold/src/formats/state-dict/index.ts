@@ -4,8 +4,9 @@ import { buildModel } from './build.ts';
 import { decidedArchitecture, draftOf } from './infer.ts';
 import type { StateTensor, WeightFile } from './types.ts';
 
+export type { Architecture, ArchitectureLayer } from './architecture.ts';
 export { architectureTemplate } from './template.ts';
-export type { ModuleEntry, StateDict, StateTensor, WeightFile } from './types.ts';
+export type { Followed, ModuleEntry, StateDict, StateTensor, WeightFile } from './types.ts';
 export { type StateUpdate, stateUpdate, withoutGraph, withTensors } from './write.ts';
 
 /**
@@ -23,7 +24,19 @@ export function modelOf(
   if (architecture !== undefined) {
     return buildModel(parseArchitecture(architecture), file.tensors, { ...about, isDescribed: true, assumptions: [] });
   }
-  const draft = draftOf(file);
+  const { followed } = file;
+  if (followed && 'architecture' in followed) {
+    return buildModel(followed.architecture, file.tensors, {
+      ...about,
+      isDescribed: false,
+      assumptions: followed.notes,
+    });
+  }
+  const found = draftOf(file);
+  // Code that says more than layers is known to be more than a guess by names.
+  const draft = followed
+    ? { ...found, problems: [`forward() was not followed: ${followed.reason}`, ...found.problems] }
+    : found;
   return buildModel(decidedArchitecture(file, draft), file.tensors, {
     ...about,
     isDescribed: false,

@@ -1,3 +1,5 @@
+import type { Architecture } from './architecture.ts';
+
 /** Element types as safetensors calls them. */
 export type StoredType = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U8' | 'BOOL';
 
@@ -30,6 +32,11 @@ export interface ModuleEntry {
   readonly sequence?: string;
 }
 
+/** The network that code in the file describes, and what to know of it; or why that was not followed. */
+export type Followed =
+  | { readonly architecture: Architecture; readonly notes: readonly string[] }
+  | { readonly reason: string };
+
 /** What a door found in its file: the modules in their order, and every tensor. */
 export interface WeightFile {
   readonly tensors: StateDict;
@@ -40,6 +47,8 @@ export interface WeightFile {
   readonly size: number;
   /** How the tensors came: for `origin`. */
   readonly container: string;
+  /** Where the file holds code. */
+  readonly followed?: Followed;
   /** Plain values that stood beside the weights and help people to decide. */
   readonly beside: Readonly<Record<string, unknown>>;
 }

@@ -7,6 +7,7 @@ import type { StorageMemory } from './tensor.ts';
 
 const pickleLimit = 256 * 2 ** 20;
 const storageLimit = 2 ** 31;
+const codeLimit = 8 * 2 ** 20;
 /** Storages do not overlap, and PyTorch does not compress: what is read in all stays near the file's length. */
 const leeway = 256 * 2 ** 20;
 
@@ -69,8 +70,16 @@ export function openArchive(bytes: Uint8Array): OpenedFile {
   };
   const { value } = readPickle(memberOf(bytes, entries.get(program)!, pickleLimit), torchHost(memory), program);
   const scripted = entries.has(`${prefix}constants.pkl`);
+  const code = (path: string) => {
+    const entry = entries.get(`${prefix}code/${path}`);
+    if (!entry) return undefined;
+    left -= entry.size;
+    if (left < 0) fail('FILE_TOO_LARGE', 'the code is larger than the archive', { place: entry.name });
+    return utf8Decode(memberOf(bytes, entry, codeLimit));
+  };
   return {
     root: value,
+    ...(scripted ? { code } : {}),
     size: bytes.length,
     container: scripted ? 'torchscript' : 'zip',
     version: `${scripted ? 'TorchScript' : 'zip'} ${textOf('version') ?? textOf('.data/version') ?? '?'}`,

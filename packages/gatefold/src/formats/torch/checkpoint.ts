@@ -4,6 +4,7 @@ import { modulesOfKeys, type StateTensor, type WeightFile } from '../state-dict/
 import { isModule, modulesOf } from './modules.ts';
 import type { OpenedFile } from './open.ts';
 import { type Budget, plainOf } from './plain.ts';
+import { followScript } from './script/index.ts';
 import { TorchTensor } from './tensor.ts';
 
 /** Where checkpoints keep their model, in the order of trust. */
@@ -29,7 +30,7 @@ const longestKey = 1000;
  * whole module.
  * @throws FILE_FORMAT where there are no weights, FILE_TOO_LARGE
  */
-export function weightsOf({ root, container, size }: OpenedFile): WeightFile {
+export function weightsOf({ root, container, size, code }: OpenedFile): WeightFile {
   const beside: Record<string, unknown> = Object.create(null);
   const budget = { left: 20_000 };
   let at: PickleValue = root;
@@ -39,7 +40,10 @@ export function weightsOf({ root, container, size }: OpenedFile): WeightFile {
     note(at, inner, beside, budget);
     at = inner;
   }
-  if (isModule(at)) return ofModule(at, { container, size, beside });
+  if (isModule(at)) {
+    const file = ofModule(at, { container, size, beside });
+    return code && at === root ? { ...file, followed: followScript(at, file.tensors, code) } : file;
+  }
   const tensors = new Map<string, StateTensor>();
   if (at instanceof PyDict) collect(at, '', tensors, { left: mostSteps }, 0);
   if (tensors.size === 0) {

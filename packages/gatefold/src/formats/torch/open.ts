@@ -1,4 +1,5 @@
 import type { PickleValue } from '../pickle/index.ts';
+import type { CodeOf } from './script/index.ts';
 
 /** A file's pickle, interpreted as data; its tensors find their memory themselves. */
 export interface OpenedFile {
@@ -6,6 +7,8 @@ export interface OpenedFile {
   /** Bytes of the file. */
   readonly size: number;
   readonly container: 'zip' | 'legacy' | 'torchscript';
+  /** Of TorchScript: text of the files under `code/`. */
+  readonly code?: CodeOf;
   /** For people: "zip 3". */
   readonly version: string;
 }

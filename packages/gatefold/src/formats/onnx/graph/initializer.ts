@@ -67,7 +67,11 @@ export const storages: Readonly<Record<number, Storage>> = {
 const mostElements = 1 << 28;
 
 /** The bytes of external data, by the file's entries about them. */
-async function external(tensor: Message<'Tensor'>, place: string, beside: ReadOptions['beside']): Promise<Uint8Array> {
+export async function externalBytes(
+  tensor: Message<'Tensor'>,
+  place: string,
+  beside: ReadOptions['beside'],
+): Promise<Uint8Array> {
   const entries = new Map(tensor.externalData.map(({ key, value }) => [key, value]));
   const location = entries.get('location');
   if (!location) fail('FILE_CORRUPT', 'external data without a location', { place });
@@ -115,7 +119,7 @@ export async function readTensor(
     fail('FILE_CORRUPT', 'a tensor has a malformed shape', { place, found: `[${shape}]` });
   if (count > mostElements) fail('FILE_TOO_LARGE', 'a tensor is too large', { place, found: `[${shape}]` });
   const isExternal = tensor.dataLocation === 1;
-  const raw = isExternal ? await external(tensor, place, beside) : tensor.rawData;
+  const raw = isExternal ? await externalBytes(tensor, place, beside) : tensor.rawData;
   const stored = tensor[storage.field];
   const nibbles = storage.bytes < 1 && !raw;
   const expected = raw ? Math.ceil(count * storage.bytes) : nibbles ? Math.ceil(count / 2) : count;

@@ -54,11 +54,29 @@ function runNode(reading: Reading, node: Message<'Node'>, scope: Scope): void {
   });
 }
 
+const integers = [
+  'rounds what goes from one operator to the next to integers, which no float32 model imitates',
+  { hint: 'read the float model that this one was made from' },
+] as const;
+const loop = [
+  'a loop; of those, only steps of a GRU in integers, as Gatefold writes them, are known for what they are',
+  { hint: 'export the recurrent layer as LSTM, GRU or RNN' },
+] as const;
+
+/** Why ops have no meaning that one might expect to have one. */
+const reasons: Readonly<Record<string, Parameters<Call['refuse']>>> = {
+  QuantizeLinear: [...integers],
+  QLinearConv: [...integers],
+  QLinearMatMul: [...integers],
+  Scan: [...loop],
+  Loop: [...loop],
+};
+
 function evaluate(call: Call): readonly (Tensor | undefined)[] {
   const handler = handlers.get(call.op);
   const folded = foldConstants(call);
   if (folded) return folded;
-  if (!handler) return call.refuse('its op has no meaning here');
+  if (!handler) return call.refuse(...(reasons[call.op] ?? ['its op has no meaning here']));
   call.only(handler.attributes);
   return handler.run(call);
 }

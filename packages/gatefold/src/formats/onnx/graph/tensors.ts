@@ -28,7 +28,7 @@ export async function readTensors(
   return out;
 }
 
-/** How many nodes and outputs use each tensor. Refuses initializers that none does. */
+/** How many nodes and outputs use each tensor. */
 export function countUses(graphs: readonly Graph[]): Map<string, number> {
   const uses = new Map<string, number>();
   const count = (name: string | undefined) => {
@@ -38,13 +38,16 @@ export function countUses(graphs: readonly Graph[]): Map<string, number> {
     for (const { input } of node) for (const name of input) count(name);
     for (const { name } of output) count(name);
   }
+  return uses;
+}
+
+/** @throws FILE_UNUSED naming initializers that nothing uses */
+export function refuseUnused(graphs: readonly Graph[], uses: ReadonlyMap<string, number>): void {
   const idle = graphs
     .flatMap(({ initializer }) => initializer.map(({ name }) => name ?? ''))
     .filter((name) => !uses.has(name));
-  if (idle.length > 0) {
-    fail('FILE_UNUSED', 'the file holds tensors that no node uses', {
-      found: `${idle.slice(0, 5).join(', ')}${idle.length > 5 ? ` and ${idle.length - 5} more` : ''}`,
-    });
-  }
-  return uses;
+  if (idle.length === 0) return;
+  fail('FILE_UNUSED', 'the file holds tensors that no node uses', {
+    found: `${idle.slice(0, 5).join(', ')}${idle.length > 5 ? ` and ${idle.length - 5} more` : ''}`,
+  });
 }

@@ -4,7 +4,11 @@ import { type Constant, showTensor } from '../graph/tensor.ts';
 export type CellName = 'lstm' | 'gru' | 'rnn';
 
 /** For each of Gatefold's gates, its place among the file's: W, R and B hold i o f c, z r h; P holds i o f. */
-const gateOrder: Readonly<Record<CellName, readonly number[]>> = { lstm: [0, 2, 1, 3], gru: [0, 1, 2], rnn: [0] };
+export const gateOrder: Readonly<Record<CellName, readonly number[]>> = {
+  lstm: [0, 2, 1, 3],
+  gru: [0, 1, 2],
+  rnn: [0],
+};
 
 export interface CellShape {
   readonly cell: CellName;
@@ -31,7 +35,7 @@ function checked(call: Call, i: number, what: string, shape: readonly (number | 
  * Blocks of `size` floats in Gatefold's order of gates. Where the file couples forget = 1 − input, ours couples input =
  * 1 − forget: as 1 − σ(x) = σ(−x), the forget gate's rows are the input gate's, negated.
  */
-function reorder(
+export function reorder(
   data: Float32Array,
   from: number,
   size: number,

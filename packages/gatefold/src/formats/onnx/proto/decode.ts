@@ -8,7 +8,7 @@ const deepest = 48;
 const mostMessages = 2_000_000;
 
 /** A position in the bytes, never beyond `end`. */
-class Cursor {
+export class Cursor {
   readonly bytes: Uint8Array;
   at: number;
   readonly end: number;
@@ -63,14 +63,21 @@ class Cursor {
 
 interface Budget {
   messages: number;
+  /** Whether fields that the schema does not know are passed over. */
+  readonly lenient: boolean;
 }
 
 /**
- * Decodes a message of the schema.
+ * Decodes a message of the schema. `lenient` passes over fields that the schema does not know: for whoever hands them on as they
+ * are (`edit.ts`).
  * @throws FILE_TRUNCATED, FILE_CORRUPT, FILE_TOO_LARGE, FILE_VERSION for fields the schema does not know
  */
-export function decodeMessage<M extends MessageName>(message: M, bytes: Uint8Array): Message<M> {
-  return decode(message, new Cursor(bytes, 0, bytes.length), message, 0, { messages: 0 }) as Message<M>;
+export function decodeMessage<M extends MessageName>(
+  message: M,
+  bytes: Uint8Array,
+  { lenient = false }: { readonly lenient?: boolean } = {},
+): Message<M> {
+  return decode(message, new Cursor(bytes, 0, bytes.length), message, 0, { messages: 0, lenient }) as Message<M>;
 }
 
 function decode(message: MessageName, cursor: Cursor, place: string, depth: number, budget: Budget): unknown {
@@ -84,6 +91,10 @@ function decode(message: MessageName, cursor: Cursor, place: string, depth: numb
     const wire = tag & 7;
     const field = fieldsOf[message].get(number);
     if (!field) {
+      if (budget.lenient) {
+        skip(cursor, wire, place);
+        continue;
+      }
       fail('FILE_VERSION', `${message} has a field that this build does not know`, { place, found: `field ${number}` });
     }
     const at = `${place}.${field.key}`;
@@ -134,7 +145,8 @@ function unpack({ kind }: FieldRow, part: Cursor, out: number[], place: string):
   }
 }
 
-function skip(cursor: Cursor, wire: number, place: string): void {
+/** Passes over what a field holds. @throws FILE_TRUNCATED, FILE_CORRUPT */
+export function skip(cursor: Cursor, wire: number, place: string): void {
   if (wire === 0) cursor.varint(place);
   else if (wire === 1) cursor.part(8, place);
   else if (wire === 2) cursor.part(cursor.varint(place), place);

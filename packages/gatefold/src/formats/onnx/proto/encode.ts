@@ -1,7 +1,7 @@
 import { type Draft, type FieldRow, fieldsOf, type MessageName, wireType } from './schema.ts';
 
 /** Collects the bytes of one message. */
-class Output {
+export class Output {
   readonly chunks: Uint8Array[] = [];
   private small: number[] = [];
   length = 0;
@@ -43,19 +43,22 @@ class Output {
     if (this.small.length > 0) this.chunks.push(Uint8Array.from(this.small));
     this.small = [];
   }
+
+  joined(): Uint8Array {
+    this.flush();
+    const out = new Uint8Array(this.length);
+    let at = 0;
+    for (const chunk of this.chunks) {
+      out.set(chunk, at);
+      at += chunk.length;
+    }
+    return out;
+  }
 }
 
 /** The bytes of a message. Fields that are absent are not written. */
 export function encodeMessage<M extends MessageName>(message: M, draft: Draft<M>): Uint8Array {
-  const output = encode(message, draft as Readonly<Record<string, unknown>>);
-  output.flush();
-  const out = new Uint8Array(output.length);
-  let at = 0;
-  for (const chunk of output.chunks) {
-    out.set(chunk, at);
-    at += chunk.length;
-  }
-  return out;
+  return encode(message, draft as Readonly<Record<string, unknown>>).joined();
 }
 
 function encode(message: MessageName, draft: Readonly<Record<string, unknown>>): Output {

@@ -1,4 +1,4 @@
-import type { Node } from '@gatefold/runtime';
+import type { Node, Weight } from '@gatefold/runtime';
 import { type Rows, rowsOf } from './rows.ts';
 import { elementTypes, type Writer } from './writer.ts';
 
@@ -25,10 +25,66 @@ export function integerMatrix(
   writer: Writer,
   node: Node,
   role: string,
-  { rows, lead = [] }: { readonly rows?: readonly number[]; readonly lead?: readonly number[] } = {},
+  { rows, lead = [] }: { readonly rows?: readonly number[]; readonly lead?: readonly [1] | readonly [] } = {},
 ): IntegerMatrix | undefined {
-  const name = node.weights[role]!;
-  const weight = writer.model.weights[name]!;
+  return together(writer, [node], role, rows, lead);
+}
+
+/** The matrices of a layer's directions as one, of leading dimension 1 or 2; otherwise as {@link integerMatrix}. */
+export function integerMatrices(
+  writer: Writer,
+  directions: readonly Node[],
+  role: string,
+  rows: readonly number[],
+): IntegerMatrix | undefined {
+  return together(writer, directions, role, rows, [directions.length]);
+}
+
+function together(
+  writer: Writer,
+  nodes: readonly Node[],
+  role: string,
+  rows: readonly number[] | undefined,
+  lead: readonly number[],
+): IntegerMatrix | undefined {
+  const all = nodes.map((node) => codesOf(writer.model.weights[node.weights[role]!]!, rows));
+  const [first] = all;
+  if (!first || !all.every((each) => each !== undefined)) return undefined;
+  const name = nodes.map((node) => node.weights[role]!).join(' ');
+  const type = all.every(({ codes }) => codes.every((code) => Math.abs(code) <= 64)) ? 'int8' : 'uint8';
+  const zero = type === 'int8' ? 0 : 128;
+  const key = `${name} ${lead.length} ${rows?.join() ?? ''}`;
+  const count = first.scales.length;
+  const dims = [...lead, first.codes.length / count, count];
+  const bytes = () => {
+    const out = new Uint8Array(all.length * first.codes.length);
+    all.forEach(({ codes }, i) => {
+      out.set(
+        codes.map((code) => code + zero),
+        i * codes.length,
+      );
+    });
+    return out;
+  };
+  const zeros = () => Uint8Array.from(nodes, () => zero);
+  return {
+    codes: stored(writer, `codes ${key}`, `${name}/codes`, type, dims, bytes),
+    scales: writer.shared(`scales ${key}`, () =>
+      writer.floats(
+        writer.unique(`${name}/scales`),
+        [...lead, count],
+        all.flatMap(({ scales }) => [...scales]),
+      ),
+    ),
+    zero: stored(writer, `zero ${type} ${lead}`, `zero of ${type}`, type, lead, zeros),
+  };
+}
+
+/** Codes [columns, rows] and scales of rows in an order; undefined where integer kernels do not hold their values. */
+function codesOf(
+  weight: Weight,
+  rows: readonly number[] | undefined,
+): { codes: Int16Array; scales: Float32Array } | undefined {
   const order = rows ?? Array.from({ length: weight.shape[0]! }, (_, i) => i);
   if (weight.input.kind !== 'u7' || weight.shape.length !== 2 || order.some((row) => row < 0)) return undefined;
   const parts = rowsOf(weight);
@@ -43,17 +99,7 @@ export function integerMatrix(
     scales[to] = coded[at]!.scales[local]!;
     for (let k = 0; k < columns; k++) codes[k * order.length + to] = coded[at]!.codes[local * columns + k]!;
   });
-  const type = codes.every((code) => Math.abs(code) <= 64) ? 'int8' : 'uint8';
-  const zero = type === 'int8' ? 0 : 128;
-  const key = `${name} ${lead.length} ${order === rows ? order.join() : ''}`;
-  const bytes = () => Uint8Array.from(codes, (code) => code + zero);
-  return {
-    codes: stored(writer, `codes ${key}`, `${name}/codes`, type, [...lead, columns, order.length], bytes),
-    scales: writer.shared(`scales ${key}`, () =>
-      writer.floats(writer.unique(`${name}/scales`), [...lead, order.length], scales),
-    ),
-    zero: stored(writer, `zero ${type} ${lead.length}`, `zero of ${type}`, type, lead, () => Uint8Array.of(zero)),
-  };
+  return { codes, scales };
 }
 
 type Affine = Rows & { kind: 'affine' };

@@ -6,13 +6,14 @@ import { matrixTensor, vectorOf } from './weights.ts';
 import type { Attributes, Writer } from './writer.ts';
 
 /** The gates of the file as places among ours; −1 − place for the turned sign of a coupled gate. */
-function gateOrder(cell: string, coupled: boolean): readonly number[] {
+export function gateOrder(cell: string, coupled: boolean): readonly number[] {
   // ONNX: i o f c, with f = 1 − i where coupled. Ours: i f o g; or f o g with i = 1 − f, so that i = σ(−f's sum).
   if (cell === 'lstm') return coupled ? [-1, 1, -1, 2] : [0, 2, 1, 3];
   return cell === 'gru' ? [0, 1, 2] : [0];
 }
 
-function rowsIn(order: readonly number[], units: number): number[] {
+/** The rows of gates in an order, as {@link Placement} has them. */
+export function rowsIn(order: readonly number[], units: number): number[] {
   return order.flatMap((gate) => {
     const first = (gate < 0 ? -1 - gate : gate) * units;
     return Array.from({ length: units }, (_, i) => (gate < 0 ? -1 - (first + i) : first + i));
@@ -68,7 +69,7 @@ export function writeRecurrent(writer: Writer, node: Node, ports: StatePorts | u
     writeScan(writer, node, scanned, ports);
     return;
   }
-  const placement = { rows: order, lead: [1] };
+  const placement = { rows: order, lead: [1] as const };
   // There is no such operator of other cells.
   const w = cell === 'lstm' ? integerMatrix(writer, node, 'W', placement) : undefined;
   const u = w && integerMatrix(writer, node, 'U', placement);

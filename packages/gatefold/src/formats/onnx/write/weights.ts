@@ -1,4 +1,4 @@
-import { decode, type Node, type Weight } from '@gatefold/runtime';
+import { decode, fail, type Node, type Weight } from '@gatefold/runtime';
 import { halfBytes, mergeRows, pickRows, type Rows, rowsOf } from './rows.ts';
 import { elementTypes, floatBytes, type Writer } from './writer.ts';
 
@@ -99,6 +99,13 @@ function emit(writer: Writer, name: string, block: Rows, lead: readonly number[]
     return writer.add('Mul', `${name}/values`, [levels, writer.floats(`${name}/scales`, perRow, block.scales)]);
   }
   const { codes, bits } = block;
+  if (bits <= 4 && writer.opset < 21) {
+    fail('MODEL_UNSUPPORTED', 'weights of 4 bits and less stand two a byte from opset 21 on', {
+      place: name,
+      found: `opset ${writer.opset}`,
+      hint: 'give 5 to 8 bits, or convert the file with onnx.version_converter',
+    });
+  }
   const type = bits <= 4 ? 'int4' : bits <= 8 ? 'int8' : 'int16';
   const bytes = () =>
     type === 'int4'
@@ -106,13 +113,30 @@ function emit(writer: Writer, name: string, block: Rows, lead: readonly number[]
       : type === 'int8'
         ? new Uint8Array(Int8Array.from(codes).buffer)
         : wordBytes(codes);
-  const scales = writer.floats(`${name}/scales`, [rows], block.scales);
-  const values = writer.add('DequantizeLinear', `${name}/values`, [stored(type, '/codes', bytes), scales], {
+  const values = decoded(writer, name, stored(type, '/codes', bytes), block.scales, {
+    perRow,
     axis: lead.length,
+    isWide: bits > 8,
   });
   return block.offsets
     ? writer.add('Add', `${name}/shifted`, [values, writer.floats(`${name}/offsets`, perRow, block.offsets)])
     : values;
+}
+
+/** Codes × scales. DequantizeLinear has an axis since opset 13, and 16 bits since 21: before, Cast and Mul say the same. */
+function decoded(
+  writer: Writer,
+  name: string,
+  codes: string,
+  scales: Float32Array,
+  { perRow, axis, isWide }: { readonly perRow: readonly number[]; readonly axis: number; readonly isWide: boolean },
+): string {
+  if (writer.opset >= (isWide ? 21 : 13)) {
+    const steps = writer.floats(`${name}/scales`, [scales.length], scales);
+    return writer.add('DequantizeLinear', `${name}/values`, [codes, steps], { axis });
+  }
+  const numbers = writer.add('Cast', `${name}/numbers`, [codes], { to: elementTypes.float });
+  return writer.add('Mul', `${name}/values`, [numbers, writer.floats(`${name}/scales`, perRow, scales)]);
 }
 
 function wordBytes(codes: Int16Array | Uint16Array): Uint8Array {

@@ -56,19 +56,21 @@ export class Writer {
   readonly analysis: Analysis;
   readonly nodes: Draft<'Node'>[] = [];
   readonly tensors: Draft<'Tensor'>[] = [];
-  /** 21 where weights of 4 or more than 8 bits need it. */
-  readonly opset: 17 | 21;
+  /** That of the file which is written into; of a new one 17, or 21 where weights of 4 or more than 8 bits need it. */
+  readonly opset: number;
   /** Operator sets beside the standard's that nodes are of, each in version 1. */
   readonly domains = new Set<string>();
-  private readonly names = new Set<string>();
+  private readonly names: Set<string>;
   private readonly values = new Map<string, string>();
   private readonly swapped = new Map<string, string>();
   private readonly once = new Map<string, string>();
 
-  constructor(model: Model, analysis: Analysis) {
+  /** `host` is the file that is written into, and the names that it has. */
+  constructor(model: Model, analysis: Analysis, host?: { readonly opset: number; readonly names: Set<string> }) {
     this.model = model;
     this.analysis = analysis;
-    this.opset = Object.values(model.weights).some(needsOpset21) ? 21 : 17;
+    this.names = host?.names ?? new Set();
+    this.opset = host?.opset ?? (Object.values(model.weights).some(needsOpset21) ? 21 : 17);
   }
 
   /** A name that nothing has yet. */
