@@ -112,7 +112,7 @@ export class TrainGraph {
     this.states = new Map();
   }
 
-  /** States to begin the next batch with, by node. */
+  /** States to begin the next batch with, by node and by port. */
   carriedStates(): ReadonlyMap<string, CarriedState> {
     return new Map(this.states);
   }
@@ -159,6 +159,12 @@ export class TrainGraph {
     const { tape, options } = pass;
     const [first] = inputs.values();
     const { steps, lengths } = first!;
+    const odd = [...inputs].find(([, value]) => value.steps !== steps);
+    if (odd) {
+      fail('INPUT_SHAPE', 'the inputs have different numbers of steps', {
+        ...{ place: odd[0], expected: `${steps}`, found: `${odd[1].steps}` },
+      });
+    }
     const parts: Var[] = [];
     for (let t = 0; t < steps; t++) {
       const now = [...inputs].map(([name, value]): [string, Value] => [name, stepOf(tape, value, options.batch, t)]);

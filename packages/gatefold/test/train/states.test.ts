@@ -244,4 +244,16 @@ describe('states by ports', () => {
     });
     expect(found![1]).toBeLessThan(found![2]!);
   });
+
+  it('refuses inputs of different lengths where a call is one step', () => {
+    const { ports } = plainTwins();
+    const { inputs, ...graph } = ports.graphs.main!;
+    const nodes = graph.nodes.map((node) => (node.name === 'back' ? { ...node, inputs: { x: 'other' } } : node));
+    const other = { name: 'other', shape: ['batch', units] as const, dtype: 'float32' as const };
+    const model = validate({ ...ports, graphs: { main: { ...graph, nodes, inputs: [...inputs, other] } } });
+    const spec: ReplicaSpec = { model, task: 'regress', seed: 1, loss: {}, dropout: 0, recurrentDropout: 0 };
+    const given = { x: new Float32Array(5 * features), other: new Float32Array(3 * units) };
+    const batch = { batch: 1, inputs: given, targets: new Float32Array(10), carry: false, first: true };
+    expect(() => new Replica(new Float64Backend(), spec).gradients(batch, 0)).toThrow(/different numbers of steps/);
+  });
 });
