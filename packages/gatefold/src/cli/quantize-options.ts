@@ -1,5 +1,6 @@
 import { fail } from '@gatefold/runtime';
 import { type Command, Option } from 'commander';
+import { schemes } from '../compress/index.ts';
 import { numberOption, wholeNumber } from './numbers.ts';
 import { addPassTraining } from './pass-training.ts';
 
@@ -32,9 +33,7 @@ export function collect(value: string, before: string[] = []): string[] {
 export function addQuantizeOptions(command: Command): Command {
   command
     .option('--bits <n>', 'bits per weight, 1 to 16 (default 8)', bitsOf('--bits'))
-    .addOption(
-      new Option('--scheme <name>', 'how levels are placed').choices(['linear', 'log', 'pow2', 'codebook', 'f16']),
-    )
+    .addOption(new Option('--scheme <name>', 'how levels are placed').choices(schemes))
     .addOption(new Option('--rounding <how>', 'floor is the textbook formula').choices(['nearest', 'floor']))
     .option('--asymmetric', 'range from smallest to largest value instead of around zero')
     .addOption(new Option('--granularity <what>', 'what shares a scale').choices(['tensor', 'gate', 'row']))

@@ -12,6 +12,8 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
   if (prefer !== undefined && search === undefined) {
     fail('OPTION_INVALID', 'option "--prefer" is for a search: add --search', { place: '--prefer' });
   }
+  // Schemes of one width leave open how weights of another are coded.
+  const own = scheme === 'ternary' || scheme === 'binary' ? { scheme: 'linear' } : {};
   const mixed = (options.mixed as string[] | undefined)?.map((entry) => {
     const at = entry.lastIndexOf('=');
     if (at < 1) {
@@ -21,11 +23,11 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
         found: entry,
       });
     }
-    return { target: entry.slice(0, at), bits: bitsOf('--mixed')(entry.slice(at + 1)) };
+    return { target: entry.slice(0, at), bits: bitsOf('--mixed')(entry.slice(at + 1)), ...own };
   });
   const step = {
     pass: 'quantize',
-    bits: bits ?? (scheme === 'f16' ? 16 : search ? undefined : 8),
+    bits: bits ?? (scheme === undefined && !search ? 8 : undefined),
     scheme,
     rounding,
     granularity,

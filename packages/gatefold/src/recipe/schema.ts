@@ -1,11 +1,11 @@
 import { fail } from '@gatefold/runtime';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { criterionNames, pruneUnitsSchema } from '../compress/index.ts';
+import { criterionNames, pruneUnitsSchema, schemes } from '../compress/index.ts';
 
 const setting = {
   bits: z.int().min(1).max(16).optional(),
-  scheme: z.enum(['linear', 'log', 'pow2', 'codebook', 'f16']).optional(),
+  scheme: z.enum(schemes).optional(),
   rounding: z.enum(['nearest', 'floor']).optional(),
   symmetric: z.boolean().optional(),
   granularity: z.enum(['tensor', 'gate', 'row']).optional(),
