@@ -24,6 +24,12 @@ function searchBound(text: string): { agreement?: number; divergence?: number } 
   return Object.fromEntries(entries);
 }
 
+/**
+ * Reads bits with a comma between them.
+ * @throws OPTION_INVALID
+ */
+const bitsList = (text: string) => text.split(',').map(wholeNumber('--progressive', { from: 1, to: 8 }));
+
 /** Gathers a repeatable option. */
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
@@ -57,6 +63,8 @@ export function addQuantizeOptions(command: Command): Command {
     )
     .addOption(new Option('--prefer <what>', 'search: what is cheap (default both)').choices(['size', 'speed', 'both']))
     .option('--qat', 'quantization-aware training on the data of --train')
+    .option('--progressive <bits>', 'qat: bits on the way in the first half of the training, such as 8,4,3', bitsList)
+    .option('--normalize', 'qat: train rows with weight normalization: for ternary and binary weights')
     .option('--target <address>', 'only these weights: node/role[/gate], * as wildcard (repeatable)', collect)
     .option('--mixed <address=bits>', 'other bits for some weights, e.g. U/forget=8 (repeatable)', collect);
   return addPassTraining(command, 'qat: ');

@@ -48,6 +48,9 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
   return made as Extract<RecipeStep, { pass: 'quantize' }>;
 }
 
+/** Options of quantization-aware training alone. */
+const awareOf = ({ progressive, normalize }: Record<string, unknown>) => given({ progressive, normalize });
+
 /** @throws OPTION_INVALID for options of training without training */
 function trainingOf(options: Record<string, unknown>): Record<string, unknown> | undefined {
   if (options.qat) {
@@ -57,9 +60,10 @@ function trainingOf(options: Record<string, unknown>): Record<string, unknown> |
         hint: 'give them with --train',
       });
     }
-    return passTraining(options);
+    return { ...passTraining(options), ...awareOf(options) };
   }
-  const [idle] = [...Object.keys(passTraining(options)), ...(options.train === undefined ? [] : ['train'])];
+  const idleOptions = { ...passTraining(options), ...awareOf(options), ...given({ train: options.train }) };
+  const [idle] = Object.keys(idleOptions);
   if (idle) fail('OPTION_INVALID', `option "--${idle}" is for training: add --qat`, { place: `--${idle}` });
   return undefined;
 }

@@ -49,7 +49,7 @@ export async function trainForPass(
   model: Model,
   settings: TrainSettings,
   context: PassContext,
-  more: Pick<TrainOptions, 'coded' | 'companion' | 'bestFrom'> & {
+  more: Pick<TrainOptions, 'coded' | 'coding' | 'companion' | 'bestFrom'> & {
     /** The model whose outputs are learnt from; default the one that is trained. */
     readonly teacher?: Model;
     /** Keep what stands at the end rather than the best epoch, and hold nothing out. */

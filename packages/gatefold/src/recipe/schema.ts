@@ -62,7 +62,9 @@ const quantizeSchema = z.strictObject({
   target: z.array(z.string()).optional(),
   mixed: z.array(z.strictObject({ target: z.string(), ...setting })).optional(),
   /** Quantization-aware training. */
-  train: trainSchema.optional(),
+  train: trainSchema
+    .extend({ progressive: z.array(z.int().min(1).max(8)).min(1).optional(), normalize: z.boolean().optional() })
+    .optional(),
   /** Precision of each weight by its measured sensitivity. */
   search: searchSchema.optional(),
 });

@@ -2,19 +2,30 @@ import {
   type AffineEncoding,
   fail,
   type LevelsEncoding,
+  type Model,
   type OperandCoding,
   roundTo,
   type Weight,
 } from '@gatefold/runtime';
 import type { Backend, Matrix, OperandCodes, WeightCodes } from './backend/types.ts';
 import type { Parameter } from './parameter.ts';
+import { RowNorm } from './row-norm.ts';
 import type { Var } from './tape.ts';
 
 /** Scales are kept normal numbers. */
 const smallest = { f32: 2 ** -100, f16: 2 ** -14 };
 
+/** How weights come to be codes. */
+export interface CodingOptions {
+  /** The model in wider codes that are trained before, each until a share of the run is done, in order. */
+  readonly before?: readonly { readonly coded: Model; readonly until: number }[];
+  /** Weight normalization of rows, whose gain goes into the scales: see {@link RowNorm}. */
+  readonly normalize?: boolean;
+}
+
 /** How the codes of an encoding are made, and back. */
 interface Coder {
+  readonly encoding: AffineEncoding | LevelsEncoding;
   readonly codes: Omit<WeightCodes, 'scales'>;
   /** The code that means a level, for rows of a table. */
   readonly codeOf: (level: number, row: number) => number;
@@ -29,29 +40,34 @@ export class CodedWeight {
   readonly name: string;
   /** What the products of the graph see. */
   readonly variable: Var;
-  /** log(scale / first scale) of each group. */
+  /** log(scale / first scale) of each group; with normalization the gain of its rows, too. */
   readonly step: Parameter;
   private readonly backend: Backend;
   private readonly master: Parameter;
   private readonly weight: Weight;
-  private readonly encoding: AffineEncoding | LevelsEncoding;
-  private readonly coder: Coder;
+  private readonly last: Coder;
+  private readonly before: readonly { readonly coder: Coder; readonly until: number }[];
+  private readonly norm: RowNorm | undefined;
   private readonly scales: Matrix;
+  private now: { readonly w: Matrix; readonly codes: WeightCodes } | undefined;
   private readonly effective: Matrix;
   private readonly slope: Matrix;
 
   /** @throws MODEL_UNSUPPORTED for codes other than linear ones around zero, or tables */
-  constructor(backend: Backend, master: Parameter, weight: Weight) {
-    const { encoding, input } = weight;
-    if (encoding.kind === 'dense' || encoding.kind === 'concat') refuse(master.name, encoding.kind);
+  constructor(backend: Backend, master: Parameter, weight: Weight, { before = [], normalize }: CodingOptions = {}) {
     const { rows, cols } = master.value;
-    const groups = encoding.scales.length;
     this.backend = backend;
     this.name = master.name;
     this.master = master;
     this.weight = weight;
-    this.encoding = encoding;
-    this.coder = encoding.kind === 'affine' ? affineCoder(encoding, master.name) : levelsCoder(encoding, backend);
+    this.last = coderOf(backend, weight, master.name);
+    const groups = this.last.encoding.scales.length;
+    this.before = before.map(({ coded, until }) => {
+      const coder = coderOf(backend, coded.weights[master.name]!, master.name);
+      if (coder.encoding.scales.length !== groups) refuse(master.name, 'codes before with other groups of rows');
+      return { coder, until };
+    });
+    if (normalize) this.norm = new RowNorm(backend, master.value);
     this.step = {
       name: `${master.name}#step`,
       shape: [groups],
@@ -62,7 +78,7 @@ export class CodedWeight {
     this.scales = backend.alloc(1, groups);
     this.effective = backend.alloc(rows, cols);
     this.slope = backend.alloc(rows, cols);
-    const operand = operandCodes(input);
+    const operand = operandCodes(weight.input);
     this.variable = {
       value: this.effective,
       tracked: true,
@@ -71,49 +87,65 @@ export class CodedWeight {
     };
   }
 
-  private get codes(): WeightCodes {
-    return { ...this.coder.codes, scales: this.scales };
-  }
-
-  prepare(): void {
-    this.backend.write(this.scales, this.scalesFor(this.backend.read(this.step.value)));
-    this.backend.fakeQuantize(this.master.value, this.codes, this.effective);
+  /** Before a batch, with the share of the run that is done. */
+  prepare(done: number): void {
+    const coder = this.before.find(({ until }) => done < until)?.coder ?? this.last;
+    this.now = this.code(coder, this.master.value, this.backend.read(this.step.value));
     this.backend.fill(this.slope, 0);
   }
 
   finish(): void {
-    this.backend.fakeQuantizeGradient(
-      ...([this.master.value, this.codes, this.slope, this.master.gradient, this.step.gradient] as const),
-    );
+    const { backend, norm, master, slope, step } = this;
+    const { w, codes } = this.now!;
+    backend.fakeQuantizeGradient(w, codes, slope, norm?.gradient ?? master.gradient, step.gradient);
+    if (!norm) return;
+    const sums = norm.back(master.gradient);
+    const slopes = backend.read(step.gradient);
+    for (let row = 0; row < sums.length; row++) slopes[Math.floor(row / codes.rowsPerGroup)]! += sums[row]!;
+    backend.write(step.gradient, slopes);
   }
 
-  private scalesFor(steps: ArrayLike<number>): Float32Array {
-    const { scales, scaleType } = this.encoding;
-    const out = scales.map((scale, i) => {
-      const size = Math.max(Math.abs(scale) * Math.exp(steps[i]!), smallest[scaleType]);
-      // A negative scale puts the code without a counterpart at the largest positive weight.
-      return scale < 0 ? -size : size;
-    });
-    return scaleType === 'f16' ? roundTo('f16', out) : out;
+  /** Makes `effective` of weights; returns what was coded and how. */
+  private code(coder: Coder, values: Matrix, steps: ArrayLike<number>): { w: Matrix; codes: WeightCodes } {
+    const { codes } = coder;
+    const gains = () =>
+      Float32Array.from({ length: values.rows }, (_, row) => Math.exp(steps[Math.floor(row / codes.rowsPerGroup)]!));
+    const made = { w: this.norm?.apply(values, gains()) ?? values, codes: { ...codes, scales: this.scales } };
+    this.backend.write(this.scales, scalesFor(coder, steps));
+    this.backend.fakeQuantize(made.w, made.codes, this.effective);
+    return made;
   }
 
   /** The weight with the codes that the products see at these values. */
   bake(values: Float32Array, steps: Float32Array): Weight {
-    const { backend, encoding, coder } = this;
-    const scales = this.scalesFor(steps);
-    const { cols } = this.effective;
+    const { backend, last, effective, slope } = this;
+    const { encoding, codeOf } = last;
+    const scales = scalesFor(last, steps);
     // Both are made anew before the next batch.
-    backend.write(this.slope, values);
-    backend.write(this.scales, scales);
-    backend.fakeQuantize(this.slope, this.codes, this.effective);
-    const made = backend.read(this.effective);
+    backend.write(slope, values);
+    this.code(last, slope, steps);
+    const made = backend.read(effective);
     const codes = encoding.kind === 'affine' ? new Int8Array(made.length) : new Uint8Array(made.length);
     for (let i = 0; i < codes.length; i++) {
-      const row = Math.floor(i / cols);
-      codes[i] = coder.codeOf(made[i]! / scales[Math.floor(row / encoding.rowsPerGroup)]!, row);
+      const row = Math.floor(i / effective.cols);
+      codes[i] = codeOf(made[i]! / scales[Math.floor(row / encoding.rowsPerGroup)]!, row);
     }
     return { ...this.weight, encoding: { ...encoding, codes, scales } as AffineEncoding | LevelsEncoding };
   }
+}
+
+function scalesFor({ encoding: { scales, scaleType } }: Coder, steps: ArrayLike<number>): Float32Array {
+  const out = scales.map((scale, i) => {
+    const size = Math.max(Math.abs(scale) * Math.exp(steps[i]!), smallest[scaleType]);
+    // A negative scale puts the code without a counterpart at the largest positive weight.
+    return scale < 0 ? -size : size;
+  });
+  return scaleType === 'f16' ? roundTo('f16', out) : out;
+}
+
+function coderOf(backend: Backend, { encoding }: Weight, place: string): Coder {
+  if (encoding.kind === 'affine') return affineCoder(encoding, place);
+  return encoding.kind === 'levels' ? levelsCoder(encoding, backend) : refuse(place, encoding.kind);
 }
 
 function refuse(place: string, found: string): never {
@@ -124,13 +156,15 @@ function refuse(place: string, found: string): never {
   });
 }
 
-function affineCoder({ bits, offsets, rowsPerGroup }: AffineEncoding, place: string): Coder {
+function affineCoder(encoding: AffineEncoding, place: string): Coder {
+  const { bits, offsets, rowsPerGroup } = encoding;
   if (offsets || bits > 8) refuse(place, `${bits} bits${offsets ? ' with an offset' : ''}`);
   const half = 2 ** (bits - 1);
-  return { codes: { rowsPerGroup, low: -half, high: half - 1 }, codeOf: Math.round };
+  return { encoding, codes: { rowsPerGroup, low: -half, high: half - 1 }, codeOf: Math.round };
 }
 
-function levelsCoder({ bits, levels, rowsPerGroup, rowsPerTable }: LevelsEncoding, backend: Backend): Coder {
+function levelsCoder(encoding: LevelsEncoding, backend: Backend): Coder {
+  const { bits, levels, rowsPerGroup, rowsPerTable } = encoding;
   const count = 2 ** bits;
   const tables = Array.from({ length: levels.length / count }, (_, i) => [
     ...levels.subarray(i * count, (i + 1) * count),
@@ -139,6 +173,7 @@ function levelsCoder({ bits, levels, rowsPerGroup, rowsPerTable }: LevelsEncodin
   const table = backend.alloc(tables.length, count);
   backend.write(table, ascending.flat());
   return {
+    encoding,
     codes: { rowsPerGroup, ...reachOf(ascending), levels: { table, rowsPerTable } },
     codeOf: (level, row) => {
       const own = tables[Math.floor(row / rowsPerTable)]!;

@@ -2,6 +2,7 @@ export { modelFor } from './architecture.ts';
 export type { Backend, Matrix } from './backend/types.ts';
 export { WasmBackend } from './backend/wasm.ts';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+export type { CodingOptions } from './coded.ts';
 export { bestPath } from './ctc.ts';
 export { holdOut } from './hold-out.ts';
 
