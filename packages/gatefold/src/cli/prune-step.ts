@@ -1,7 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import { given } from '../compress/given.ts';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
-import { passTraining } from './pass-training.ts';
+import { passTraining, refuseIdle } from './pass-training.ts';
 import { share } from './prune-options.ts';
 
 const ofWeights = [
@@ -22,11 +22,6 @@ function trainingOf(options: Record<string, unknown>): Record<string, unknown> |
   if (options.epochs !== undefined) return passTraining(options);
   refuseIdle(options, ['schedule', 'ramp', 'every', ...Object.keys(passTraining(options))], 'training: add --epochs');
   return undefined;
-}
-
-function refuseIdle(options: Record<string, unknown>, names: readonly string[], what: string): void {
-  const idle = names.find((name) => options[name] !== undefined);
-  if (idle) fail('OPTION_INVALID', `option "--${idle}" is for ${what}`, { place: `--${idle}` });
 }
 
 /** The command's options as a recipe step: hidden units, or weights. */

@@ -1,7 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import { given } from '../compress/given.ts';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
-import { passTraining } from './pass-training.ts';
+import { passTraining, refuseIdle } from './pass-training.ts';
 import { bitsOf } from './quantize-options.ts';
 
 /** The command's options as a recipe step. */
@@ -62,8 +62,7 @@ function trainingOf(options: Record<string, unknown>): Record<string, unknown> |
     }
     return { ...passTraining(options), ...awareOf(options) };
   }
-  const idleOptions = { ...passTraining(options), ...awareOf(options), ...given({ train: options.train }) };
-  const [idle] = Object.keys(idleOptions);
-  if (idle) fail('OPTION_INVALID', `option "--${idle}" is for training: add --qat`, { place: `--${idle}` });
+  const names = [...Object.keys({ ...passTraining(options), ...awareOf(options) }), 'train'];
+  refuseIdle(options, names, 'training: add --qat');
   return undefined;
 }
