@@ -29,7 +29,7 @@ export function addPassTraining(command: Command, label: string): Command {
     )
     .option(
       '--hold-out <share>',
-      `${label}share of --train that chooses the best epoch (default 0.1)`,
+      `${label}share of --train that chooses the best epoch (default 0.1; 0: the last one counts)`,
       numberOption('--hold-out', { from: 0, to: 1 }),
     );
 }

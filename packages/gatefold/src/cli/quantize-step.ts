@@ -1,5 +1,6 @@
 import { fail } from '@gatefold/runtime';
 import { given } from '../compress/given.ts';
+import { type Scheme, takesBits } from '../compress/index.ts';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
 import { passTraining, refuseIdle } from './pass-training.ts';
 import { bitsOf } from './quantize-options.ts';
@@ -12,8 +13,6 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
   if (prefer !== undefined && search === undefined) {
     fail('OPTION_INVALID', 'option "--prefer" is for a search: add --search', { place: '--prefer' });
   }
-  // Schemes of one width leave open how weights of another are coded.
-  const own = scheme === 'ternary' || scheme === 'binary' ? { scheme: 'linear' } : {};
   const mixed = (options.mixed as string[] | undefined)?.map((entry) => {
     const at = entry.lastIndexOf('=');
     if (at < 1) {
@@ -23,7 +22,10 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
         found: entry,
       });
     }
-    return { target: entry.slice(0, at), bits: bitsOf('--mixed')(entry.slice(at + 1)), ...own };
+    const own = bitsOf('--mixed')(entry.slice(at + 1));
+    // A scheme of few bits leaves open how weights of more are coded.
+    const fits = scheme === undefined || takesBits(scheme as Scheme, own);
+    return { target: entry.slice(0, at), bits: own, ...(fits ? {} : { scheme: 'linear' }) };
   });
   const step = {
     pass: 'quantize',

@@ -64,7 +64,7 @@ describe('numbers', () => {
     },
   );
 
-  it('--scheme of one width leaves others to --mixed', async () => {
+  it('--scheme of few bits leaves linear ones to --mixed', async () => {
     const done = await gatefold(...quantize, '--scheme', 'ternary', '--mixed', 'kernel=8', '--force', '--json');
     const { weights } = readGatefold(readFileSync(out));
     rmSync(out);

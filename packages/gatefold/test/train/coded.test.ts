@@ -194,4 +194,18 @@ describe('quantization-aware training', () => {
     close(seen(0.5), coded!);
     expect(model.weights['lstm/U']!.encoding).toMatchObject({ kind: 'affine', bits: 2 });
   });
+
+  it.each([
+    [0, 20],
+    [undefined, 18],
+  ])('holding out %s leaves %i batches', async (holdOut, batches) => {
+    const float = modelFor('embedding:4 lstm:4 dense', data);
+    const training = { epochs: 1, batch: 8, bptt: 25, ...(holdOut === undefined ? {} : { holdOut }) };
+    const totals = new Set<number>();
+    const onProgress = (_: number, total: number, what = '') => {
+      if (what.startsWith('training')) totals.add(total);
+    };
+    await quantizeAware(float, { bits: 4 }, training, { training: data, onProgress });
+    expect([...totals]).toEqual([batches]);
+  });
 });

@@ -21,6 +21,10 @@ const bitsOfScheme: Readonly<
 
 export const schemes = Object.keys(bitsOfScheme) as Scheme[];
 
+/** Whether there are codes of so many bits in the scheme. */
+export const takesBits = (scheme: Scheme, bits: number) =>
+  bits >= bitsOfScheme[scheme].least && bits <= bitsOfScheme[scheme].most;
+
 /** Schemes that place their levels by the formula of the textbook too. */
 const floored: readonly Scheme[] = ['linear', 'log'];
 
