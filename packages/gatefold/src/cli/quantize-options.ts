@@ -1,6 +1,6 @@
 import { fail } from '@gatefold/runtime';
 import { type Command, Option } from 'commander';
-import { schemes } from '../compress/index.ts';
+import { schemes } from '../compress/quantize/options.ts';
 import { numberOption, wholeNumber } from './numbers.ts';
 import { addPassTraining } from './pass-training.ts';
 

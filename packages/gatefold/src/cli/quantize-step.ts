@@ -1,6 +1,6 @@
 import { fail } from '@gatefold/runtime';
 import { given } from '../compress/given.ts';
-import { type Scheme, takesBits } from '../compress/index.ts';
+import { type Scheme, takesBits } from '../compress/quantize/options.ts';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
 import { passTraining, refuseIdle } from './pass-training.ts';
 import { bitsOf } from './quantize-options.ts';

@@ -21,6 +21,6 @@ export {
   removeUnits,
 } from './prune/units/index.ts';
 export { type AwareSettings, quantizeAware } from './quantize/aware.ts';
-export { type QuantizeOptions, quantize, type Scheme, schemes, takesBits } from './quantize/index.ts';
+export { type QuantizeOptions, quantize, type Scheme, schemes } from './quantize/index.ts';
 export { quantizeBySensitivity, type SearchSettings } from './sensitivity/index.ts';
 export type { TrainSettings } from './train-settings.ts';
