@@ -8,8 +8,18 @@ function round(v: f32): f32 {
   return v + 12582912 - 12582912;
 }
 
+/** What stands for v, in units of a scale: a whole number, or the nearest of the levels, which ascend. */
+@inline
+function levelOf(v: f32, low: f32, high: f32, levels: usize, count: i32): f32 {
+  if (count == 0) return round(min(max(v, low), high));
+  const last = levels + (<usize>(count - 1) << 2);
+  while (levels < last && v + v > load<f32>(levels) + load<f32>(levels, 4)) levels += 4;
+  return load<f32>(levels);
+}
+
 /**
- * y ← scale·clamp(round(w/scale), low, high), one scale for `rowsPerGroup` rows.
+ * y ← scale·(what stands for w/scale): clamp(round(w/scale), low, high), or with a `table` the nearest of `count` levels. One scale for
+ * `rowsPerGroup` rows, one row of the table for `rowsPerTable`.
  */
 export function fakeQuantize(
   rows: i32,
@@ -19,13 +29,17 @@ export function fakeQuantize(
   rowsPerGroup: i32,
   low: f32,
   high: f32,
+  table: usize,
+  count: i32,
+  rowsPerTable: i32,
   y: usize,
 ): void {
   for (let r = 0; r < rows; r++) {
+    const levels = table + (<usize>(r / rowsPerTable * count) << 2);
     const scale = load<f32>(scales + (<usize>(r / rowsPerGroup) << 2));
     const inverse: f32 = 1 / scale;
     for (const end = w + (<usize>n << 2); w < end; w += 4, y += 4) {
-      store<f32>(y, scale * round(min(max(load<f32>(w) * inverse, low), high)));
+      store<f32>(y, scale * levelOf(load<f32>(w) * inverse, low, high, levels, count));
     }
   }
 }
@@ -42,11 +56,15 @@ export function fakeQuantizeGradient(
   rowsPerGroup: i32,
   low: f32,
   high: f32,
+  table: usize,
+  count: i32,
+  rowsPerTable: i32,
   dy: usize,
   dw: usize,
   dt: usize,
 ): void {
   for (let r = 0; r < rows; r++) {
+    const levels = table + (<usize>(r / rowsPerTable * count) << 2);
     const group = <usize>(r / rowsPerGroup) << 2;
     const scale = load<f32>(scales + group);
     const inverse: f32 = 1 / scale;
@@ -54,12 +72,11 @@ export function fakeQuantizeGradient(
     for (const end = w + (<usize>n << 2); w < end; w += 4, dy += 4, dw += 4) {
       const v = load<f32>(w) * inverse;
       const d = load<f32>(dy);
-      if (v <= low) sum += d * low;
-      else if (v >= high) sum += d * high;
-      else {
-        sum += d * (round(v) - v);
+      const level = levelOf(v, low, high, levels, count);
+      if (v > low && v < high) {
+        sum += d * (level - v);
         store<f32>(dw, load<f32>(dw) + d);
-      }
+      } else sum += d * level;
     }
     store<f32>(dt + group, load<f32>(dt + group) + sum * scale);
   }

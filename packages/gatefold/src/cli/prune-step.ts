@@ -1,7 +1,7 @@
 import { fail } from '@gatefold/runtime';
 import { given } from '../compress/given.ts';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
-import { passTraining, passTrainingOptions } from './pass-training.ts';
+import { passTraining, passTrainingOptions, refuseIdle } from './pass-training.ts';
 import { share } from './prune-options.ts';
 
 const ofWeights = [
@@ -24,11 +24,6 @@ function trainingOf(options: Record<string, unknown>): Record<string, unknown> |
   if (options.epochs !== undefined) return passTraining(options);
   refuseIdle(options, trainingOptions, 'training: add --epochs');
   return undefined;
-}
-
-function refuseIdle(options: Record<string, unknown>, names: readonly string[], what: string): void {
-  const idle = names.find((name) => options[name] !== undefined);
-  if (idle) fail('OPTION_INVALID', `option "--${idle}" is for ${what}`, { place: `--${idle}` });
 }
 
 const ofUnits = ['units', 'lasso', 'multiple', 'criterion', 'scope', 'target'];

@@ -1,5 +1,6 @@
 import { fail } from '@gatefold/runtime';
 import { type Command, Option } from 'commander';
+import { schemes } from '../compress/quantize/options.ts';
 import { numberOption, wholeNumber } from './numbers.ts';
 import { addPassTraining } from './pass-training.ts';
 
@@ -23,6 +24,12 @@ function searchBound(text: string): { agreement?: number; divergence?: number } 
   return Object.fromEntries(entries);
 }
 
+/**
+ * Reads bits with a comma between them.
+ * @throws OPTION_INVALID
+ */
+const bitsList = (text: string) => text.split(',').map(wholeNumber('--progressive', { from: 1, to: 8 }));
+
 /** Gathers a repeatable option. */
 export function collect(value: string, before: string[] = []): string[] {
   return [...before, value];
@@ -32,9 +39,7 @@ export function collect(value: string, before: string[] = []): string[] {
 export function addQuantizeOptions(command: Command): Command {
   command
     .option('--bits <n>', 'bits per weight, 1 to 16 (default 8)', bitsOf('--bits'))
-    .addOption(
-      new Option('--scheme <name>', 'how levels are placed').choices(['linear', 'log', 'pow2', 'codebook', 'f16']),
-    )
+    .addOption(new Option('--scheme <name>', 'how levels are placed').choices(schemes))
     .addOption(new Option('--rounding <how>', 'floor is the textbook formula').choices(['nearest', 'floor']))
     .option('--asymmetric', 'range from smallest to largest value instead of around zero')
     .addOption(new Option('--granularity <what>', 'what shares a scale').choices(['tensor', 'gate', 'row']))
@@ -63,6 +68,8 @@ export function addQuantizeOptions(command: Command): Command {
     )
     .addOption(new Option('--prefer <what>', 'search: what is cheap (default both)').choices(['size', 'speed', 'both']))
     .option('--qat', 'quantization-aware training on the data of --train')
+    .option('--progressive <bits>', 'qat: bits on the way in the first half of the training, such as 8,4,3', bitsList)
+    .option('--normalize', 'qat: train rows with weight normalization: for ternary and binary weights')
     .option('--target <address>', 'only these weights: node/role[/gate], * as wildcard (repeatable)', collect)
     .option('--mixed <address=bits>', 'other bits for some weights, e.g. U/forget=8 (repeatable)', collect);
   return addPassTraining(command, 'qat: ');

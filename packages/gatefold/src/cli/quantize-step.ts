@@ -1,7 +1,8 @@
 import { fail } from '@gatefold/runtime';
 import { given } from '../compress/given.ts';
+import { type Scheme, takesBits } from '../compress/quantize/options.ts';
 import { checkRecipe, type RecipeStep } from '../recipe/index.ts';
-import { passTraining } from './pass-training.ts';
+import { passTraining, refuseIdle } from './pass-training.ts';
 import { bitsOf } from './quantize-options.ts';
 
 /** The command's options as a recipe step. */
@@ -21,11 +22,14 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
         found: entry,
       });
     }
-    return { target: entry.slice(0, at), bits: bitsOf('--mixed')(entry.slice(at + 1)) };
+    const own = bitsOf('--mixed')(entry.slice(at + 1));
+    // A scheme of few bits leaves open how weights of more are coded.
+    const fits = scheme === undefined || takesBits(scheme as Scheme, own);
+    return { target: entry.slice(0, at), bits: own, ...(fits ? {} : { scheme: 'linear' }) };
   });
   const step = {
     pass: 'quantize',
-    bits: bits ?? (scheme === 'f16' ? 16 : search ? undefined : 8),
+    bits: bits ?? (scheme === undefined && !search ? 8 : undefined),
     scheme,
     rounding,
     granularity,
@@ -46,6 +50,9 @@ export function quantizeStep(options: Record<string, unknown>): Extract<RecipeSt
   return made as Extract<RecipeStep, { pass: 'quantize' }>;
 }
 
+/** Options of quantization-aware training alone. */
+const awareOf = ({ progressive, normalize }: Record<string, unknown>) => given({ progressive, normalize });
+
 /** @throws OPTION_INVALID for options of training without training */
 function trainingOf(options: Record<string, unknown>): Record<string, unknown> | undefined {
   if (options.qat) {
@@ -55,9 +62,9 @@ function trainingOf(options: Record<string, unknown>): Record<string, unknown> |
         hint: 'give them with --train',
       });
     }
-    return passTraining(options);
+    return { ...passTraining(options), ...awareOf(options) };
   }
-  const [idle] = [...Object.keys(passTraining(options)), ...(options.train === undefined ? [] : ['train'])];
-  if (idle) fail('OPTION_INVALID', `option "--${idle}" is for training: add --qat`, { place: `--${idle}` });
+  const names = [...Object.keys({ ...passTraining(options), ...awareOf(options) }), 'train'];
+  refuseIdle(options, names, 'training: add --qat');
   return undefined;
 }

@@ -29,8 +29,8 @@ export {
   pruneUnitsSchema,
   removeUnits,
 } from './prune/units/index.ts';
-export { quantizeAware } from './quantize/aware.ts';
-export { type QuantizeOptions, quantize, type Scheme } from './quantize/index.ts';
+export { type AwareSettings, quantizeAware } from './quantize/aware.ts';
+export { type QuantizeOptions, quantize, type Scheme, schemes } from './quantize/index.ts';
 export { type ActivationRanges, type Interval, measureRanges, type StepRanges } from './ranges.ts';
 export { quantizeBySensitivity, type SearchSettings } from './sensitivity/index.ts';
 export type { TrainSettings } from './train-settings.ts';

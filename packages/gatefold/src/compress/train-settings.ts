@@ -26,7 +26,7 @@ export interface TrainSettings {
   /** Share of the loss that comes from the outputs of the model before the pass. */
   readonly distill?: number;
   readonly temperature?: number;
-  /** Share of the training data that is held out to choose the best epoch; default 0.1. */
+  /** Share of the training data that is held out to choose the best epoch; default 0.1. With 0 the last epoch counts. */
   readonly holdOut?: number;
 }
 
@@ -49,7 +49,7 @@ export async function trainForPass(
   model: Model,
   settings: TrainSettings,
   context: PassContext,
-  more: Pick<TrainOptions, 'coded' | 'companion' | 'bestFrom'> & {
+  more: Pick<TrainOptions, 'coded' | 'coding' | 'companion' | 'bestFrom'> & {
     /** The model whose outputs are learnt from; default the one that is trained. */
     readonly teacher?: Model;
     /** Keep what stands at the end rather than the best epoch, and hold nothing out. */
@@ -62,7 +62,8 @@ export async function trainForPass(
   const { seed = 1, checkpoints } = context;
   const { teacher = model, last = false, ...options } = more;
   const whole = fitToModel(context.training, model);
-  const parts = last ? undefined : holdOut(whole, settings.holdOut ?? 0.1, seed);
+  const { holdOut: share = 0.1 } = settings;
+  const parts = last || share === 0 ? undefined : holdOut(whole, share, seed);
   const { name, better } = mainMetric(whole.task);
   const { distill, temperature } = settings;
   const { signal, workers } = context;

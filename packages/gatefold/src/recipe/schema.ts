@@ -1,11 +1,11 @@
 import { fail } from '@gatefold/runtime';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
-import { criterionNames, pruneTokensSchema, pruneUnitsSchema } from '../compress/index.ts';
+import { criterionNames, pruneTokensSchema, pruneUnitsSchema, schemes } from '../compress/index.ts';
 
 const setting = {
   bits: z.int().min(1).max(16).optional(),
-  scheme: z.enum(['linear', 'log', 'pow2', 'codebook', 'f16']).optional(),
+  scheme: z.enum(schemes).optional(),
   rounding: z.enum(['nearest', 'floor']).optional(),
   symmetric: z.boolean().optional(),
   granularity: z.enum(['tensor', 'gate', 'row']).optional(),
@@ -62,7 +62,9 @@ const quantizeSchema = z.strictObject({
   target: z.array(z.string()).optional(),
   mixed: z.array(z.strictObject({ target: z.string(), ...setting })).optional(),
   /** Quantization-aware training. */
-  train: trainSchema.optional(),
+  train: trainSchema
+    .extend({ progressive: z.array(z.int().min(1).max(8)).min(1).optional(), normalize: z.boolean().optional() })
+    .optional(),
   /** Precision of each weight by its measured sensitivity. */
   search: searchSchema.optional(),
 });

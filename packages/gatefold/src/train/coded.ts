@@ -1,10 +1,17 @@
-import { type AffineEncoding, fail, type OperandCoding, roundTo, type Weight } from '@gatefold/runtime';
+import type { AffineEncoding, LevelsEncoding, Model, OperandCoding, Weight } from '@gatefold/runtime';
 import type { Backend, Matrix, OperandCodes, WeightCodes } from './backend/types.ts';
+import { type Coder, coderOf, refuse, scalesFor } from './coder.ts';
 import type { Parameter } from './parameter.ts';
+import { RowNorm } from './row-norm.ts';
 import type { Var } from './tape.ts';
 
-/** Scales are kept normal numbers. */
-const smallest = { f32: 2 ** -100, f16: 2 ** -14 };
+/** How weights come to be codes. */
+export interface CodingOptions {
+  /** The model in wider codes that are trained before, each until a share of the run is done, in order. */
+  readonly before?: readonly { readonly coded: Model; readonly until: number }[];
+  /** Weight normalization of rows, whose gain goes into the scales: see {@link RowNorm}. */
+  readonly normalize?: boolean;
+}
 
 /**
  * A weight that is trained as its codes: forward with the values that the engines will multiply, backward through the rounding
@@ -15,37 +22,34 @@ export class CodedWeight {
   readonly name: string;
   /** What the products of the graph see. */
   readonly variable: Var;
-  /** log(scale / first scale) of each group. */
+  /** log(scale / first scale) of each group; with normalization the gain of its rows, too. */
   readonly step: Parameter;
   private readonly backend: Backend;
   private readonly master: Parameter;
   private readonly weight: Weight;
-  private readonly encoding: AffineEncoding;
-  private readonly codes: WeightCodes;
+  private readonly last: Coder;
+  private readonly before: readonly { readonly coder: Coder; readonly until: number }[];
+  private readonly norm: RowNorm | undefined;
+  private readonly scales: Matrix;
+  private now: { readonly w: Matrix; readonly codes: WeightCodes } | undefined;
   private readonly effective: Matrix;
   private readonly slope: Matrix;
 
-  /** @throws MODEL_UNSUPPORTED for codes other than linear ones around zero */
-  constructor(backend: Backend, master: Parameter, weight: Weight) {
-    const { encoding, input } = weight;
-    if (encoding.kind !== 'affine' || encoding.offsets || encoding.bits > 8) {
-      fail('MODEL_UNSUPPORTED', 'only linear codes around zero, of at most 8 bits, can be trained', {
-        place: master.name,
-        found:
-          encoding.kind === 'affine'
-            ? `${encoding.bits} bits${encoding.offsets ? ' with an offset' : ''}`
-            : encoding.kind,
-        hint: 'choose scheme linear, symmetric, one width per weight; or freeze the weight',
-      });
-    }
+  /** @throws MODEL_UNSUPPORTED for codes other than linear ones around zero, or tables */
+  constructor(backend: Backend, master: Parameter, weight: Weight, { before = [], normalize }: CodingOptions = {}) {
     const { rows, cols } = master.value;
-    const groups = encoding.scales.length;
-    const half = 2 ** (encoding.bits - 1);
     this.backend = backend;
     this.name = master.name;
     this.master = master;
     this.weight = weight;
-    this.encoding = encoding;
+    this.last = coderOf(backend, weight, master.name);
+    const groups = this.last.encoding.scales.length;
+    this.before = before.map(({ coded, until }) => {
+      const coder = coderOf(backend, coded.weights[master.name]!, master.name);
+      if (coder.encoding.scales.length !== groups) refuse(master.name, 'codes before with other groups of rows');
+      return { coder, until };
+    });
+    if (normalize) this.norm = new RowNorm(backend, master.value);
     this.step = {
       name: `${master.name}#step`,
       shape: [groups],
@@ -53,15 +57,10 @@ export class CodedWeight {
       gradient: backend.alloc(1, groups),
     };
     backend.fill(this.step.value, 0);
-    this.codes = {
-      scales: backend.alloc(1, groups),
-      rowsPerGroup: encoding.rowsPerGroup,
-      low: -half,
-      high: half - 1,
-    };
+    this.scales = backend.alloc(1, groups);
     this.effective = backend.alloc(rows, cols);
     this.slope = backend.alloc(rows, cols);
-    const operand = operandCodes(input);
+    const operand = operandCodes(weight.input);
     this.variable = {
       value: this.effective,
       tracked: true,
@@ -70,46 +69,51 @@ export class CodedWeight {
     };
   }
 
-  prepare(): void {
-    this.backend.write(this.codes.scales, this.scalesFor(this.backend.read(this.step.value)));
-    this.backend.fakeQuantize(this.master.value, this.codes, this.effective);
+  /** Before a batch, with the share of the run that is done. */
+  prepare(done: number): void {
+    const coder = this.before.find(({ until }) => done < until)?.coder ?? this.last;
+    this.now = this.code(coder, this.master.value, this.backend.read(this.step.value));
     this.backend.fill(this.slope, 0);
   }
 
   finish(): void {
-    this.backend.fakeQuantizeGradient(
-      ...([this.master.value, this.codes, this.slope, this.master.gradient, this.step.gradient] as const),
-    );
+    const { backend, norm, master, slope, step } = this;
+    const { w, codes } = this.now!;
+    backend.fakeQuantizeGradient(w, codes, slope, norm?.gradient ?? master.gradient, step.gradient);
+    if (!norm) return;
+    const sums = norm.back(master.gradient);
+    const slopes = backend.read(step.gradient);
+    for (let row = 0; row < sums.length; row++) slopes[Math.floor(row / codes.rowsPerGroup)]! += sums[row]!;
+    backend.write(step.gradient, slopes);
   }
 
-  private scalesFor(steps: ArrayLike<number>): Float32Array {
-    const { scales, scaleType } = this.encoding;
-    const out = scales.map((scale, i) => {
-      const size = Math.max(Math.abs(scale) * Math.exp(steps[i]!), smallest[scaleType]);
-      // A negative scale puts the code without a counterpart at the largest positive weight.
-      return scale < 0 ? -size : size;
-    });
-    return scaleType === 'f16' ? roundTo('f16', out) : out;
+  /** Makes `effective` of weights; returns what was coded and how. */
+  private code(coder: Coder, values: Matrix, steps: ArrayLike<number>): { w: Matrix; codes: WeightCodes } {
+    const { codes } = coder;
+    const gains = () =>
+      Float32Array.from({ length: values.rows }, (_, row) => Math.exp(steps[Math.floor(row / codes.rowsPerGroup)]!));
+    const made = { w: this.norm?.apply(values, gains()) ?? values, codes: { ...codes, scales: this.scales } };
+    this.backend.write(this.scales, scalesFor(coder, steps));
+    this.backend.fakeQuantize(made.w, made.codes, this.effective);
+    return made;
   }
 
-  /** The weight with the codes of these values. */
+  /** The weight with the codes that the products see at these values. */
   bake(values: Float32Array, steps: Float32Array): Weight {
-    const scales = this.scalesFor(steps);
-    const { low, high, rowsPerGroup } = this.codes;
-    const perGroup = this.master.value.cols * rowsPerGroup;
-    const inverses = scales.map((scale) => 1 / scale);
-    const codes = new Int8Array(values.length);
+    const { backend, last, effective, slope } = this;
+    const { encoding, codeOf } = last;
+    const scales = scalesFor(last, steps);
+    // Both are made anew before the next batch.
+    backend.write(slope, values);
+    this.code(last, slope, steps);
+    const made = backend.read(effective);
+    const codes = encoding.kind === 'affine' ? new Int8Array(made.length) : new Uint8Array(made.length);
     for (let i = 0; i < codes.length; i++) {
-      const v = Math.fround(values[i]! * inverses[Math.floor(i / perGroup)]!);
-      codes[i] = roundEven(Math.min(Math.max(v, low), high));
+      const row = Math.floor(i / effective.cols);
+      codes[i] = codeOf(made[i]! / scales[Math.floor(row / encoding.rowsPerGroup)]!, row);
     }
-    return { ...this.weight, encoding: { ...this.encoding, codes, scales } };
+    return { ...this.weight, encoding: { ...encoding, codes, scales } as AffineEncoding | LevelsEncoding };
   }
-}
-
-/** Half to even, of numbers below 2^22, as the kernels do it in float32. */
-function roundEven(v: number): number {
-  return Math.fround(Math.fround(v + 12582912) - 12582912);
 }
 
 /** Undefined for float32 operands. */

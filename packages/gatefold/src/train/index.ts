@@ -3,6 +3,7 @@ export { type Build, bestBuild } from './backend/builds.ts';
 export type { Backend, Matrix } from './backend/types.ts';
 export { WasmBackend } from './backend/wasm.ts';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
+export type { CodingOptions } from './coded.ts';
 export { bestPath } from './ctc.ts';
 export { holdOut } from './hold-out.ts';
 export { initialised } from './initial.ts';

@@ -1,6 +1,6 @@
 import { decode, denseWeight, fail, keptWeights, type Model, roundTo, type Weight } from '@gatefold/runtime';
 import type { Backend, Matrix } from './backend/types.ts';
-import { CodedWeight } from './coded.ts';
+import { CodedWeight, type CodingOptions } from './coded.ts';
 import { statisticsOf } from './ops/batch-statistics.ts';
 import type { Parameter } from './parameter.ts';
 import type { Var } from './tape.ts';
@@ -10,6 +10,7 @@ export interface ParameterOptions {
   readonly which?: ((name: string) => boolean) | 'none';
   /** The same model with the encodings that it shall be saved in: its coded weights are trained as they will be executed. */
   readonly coded?: Model;
+  readonly coding?: CodingOptions;
 }
 
 /** The weights of a model in a backend, those that are trained with their gradients. */
@@ -24,7 +25,7 @@ export class Parameters {
   private readonly chains: CodedWeight[] = [];
 
   /** @throws TARGET_EMPTY where no weight is left to be trained; MODEL_UNSUPPORTED for codes that cannot be */
-  constructor(backend: Backend, model: Model, { which = () => true, coded }: ParameterOptions = {}) {
+  constructor(backend: Backend, model: Model, { which = () => true, coded, coding }: ParameterOptions = {}) {
     this.backend = backend;
     this.model = coded ?? model;
     const trained: Parameter[] = [];
@@ -49,7 +50,7 @@ export class Parameters {
       trained.push(parameter);
       const target = coded?.weights[name];
       if (target && target.encoding.kind !== 'dense') {
-        const chain = new CodedWeight(backend, parameter, target);
+        const chain = new CodedWeight(backend, parameter, target, coding);
         this.chains.push(chain);
         trained.push(chain.step);
         this.variables.set(name, chain.variable);
@@ -80,10 +81,10 @@ export class Parameters {
     return this.moving.some((weight) => weight.name === name);
   }
 
-  /** Before a batch: zero gradients, and coded weights as their codes now stand. */
-  prepare(): void {
+  /** Before a batch: zero gradients, and coded weights as their codes stand when such a share of the run is done. */
+  prepare(done = 1): void {
     for (const { gradient } of this.trained) this.backend.fill(gradient, 0);
-    for (const chain of this.chains) chain.prepare();
+    for (const chain of this.chains) chain.prepare(done);
   }
 
   /** After the way back: gradients go on through the codes. */

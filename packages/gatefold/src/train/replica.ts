@@ -2,6 +2,7 @@ import type { Model } from '@gatefold/runtime';
 import type { Task } from '../data/index.ts';
 import type { Backend } from './backend/types.ts';
 import type { TrainBatch } from './batches.ts';
+import type { CodingOptions } from './coded.ts';
 import { TrainGraph } from './graph.ts';
 import { applyLoss, type Head, headOf, type LossOptions } from './losses.ts';
 import { Parameters } from './parameters.ts';
@@ -17,6 +18,9 @@ export interface ReplicaSpec extends BlankChoice {
   /** Names of the weights that change; default all. */
   readonly trained?: readonly string[];
   readonly coded?: Model;
+  readonly coding?: CodingOptions;
+  /** Updates of the whole run, for what changes on the way. */
+  readonly updates?: number;
   readonly teacher?: TeacherOptions;
   readonly loss: LossOptions;
   readonly dropout: number;
@@ -35,7 +39,7 @@ export class Replica {
   private readonly index: number;
 
   constructor(backend: Backend, spec: ReplicaSpec, index = 0) {
-    const { model, task, trained, coded, teacher, loss } = spec;
+    const { model, task, trained, coded, coding, teacher, loss } = spec;
     this.backend = backend;
     this.spec = spec;
     this.index = index;
@@ -43,6 +47,7 @@ export class Replica {
     this.parameters = new Parameters(backend, model, {
       ...(names ? { which: (name: string) => names.has(name) } : {}),
       ...(coded ? { coded } : {}),
+      ...(coding ? { coding } : {}),
     });
     this.head = headOf(model, task, loss, spec.blank === undefined ? {} : { blank: spec.blank });
     this.graph = new TrainGraph(model, this.head.value);
@@ -55,10 +60,10 @@ export class Replica {
    */
   gradients(batch: TrainBatch, step: number, share = 1): number {
     const { backend, parameters, graph, spec } = this;
-    const { dropout, recurrentDropout, loss: options, seed } = spec;
+    const { dropout, recurrentDropout, loss: options, seed, updates } = spec;
     const mark = backend.mark();
     if (batch.first) graph.reset();
-    parameters.prepare();
+    parameters.prepare(updates === undefined ? 1 : step / updates);
     const forward = graph.forward(backend, parameters, batch.inputs, {
       ...{ batch: batch.batch, carry: batch.carry, dropout, recurrentDropout, training: true },
       ...(batch.lengths ? { lengths: batch.lengths } : {}),

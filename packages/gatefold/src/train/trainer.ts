@@ -4,6 +4,7 @@ import type { Backend } from './backend/types.ts';
 import { WasmBackend } from './backend/wasm.ts';
 import { type BatchSource, batchSource, type TrainBatch } from './batches.ts';
 import { type Checkpoint, checkpointKey } from './checkpoint.ts';
+import type { CodingOptions } from './coded.ts';
 import type { LossOptions } from './losses.ts';
 import { type MemoryPlan, planMemory } from './memory.ts';
 import { Optimizer, type OptimizerOptions } from './optimizer.ts';
@@ -36,6 +37,7 @@ export interface TrainOptions {
   readonly trained?: (name: string) => boolean;
   /** The model as it shall be saved: weights that are coded there are trained as their codes (quantization-aware training). */
   readonly coded?: Model;
+  readonly coding?: CodingOptions;
   /** Soft targets from another model. */
   readonly teacher?: TeacherOptions;
   /** Judges the model as it would be saved; smaller is better. The best one is kept. */
@@ -129,19 +131,20 @@ class Run {
   private average: { values: Map<string, Float32Array>; count: number } | undefined;
 
   constructor(model: Model, dataset: Dataset, options: TrainOptions) {
-    const { batch = 32, window = 64, seed = 1, loss = {}, trained, coded, teacher, workers } = options;
+    const { batch = 32, window = 64, seed = 1, loss = {}, trained, coded, coding, teacher, workers } = options;
     const { dropout = 0, recurrentDropout = 0 } = options;
     this.options = options;
+    this.source = batchSource(dataset, { batch, window, seed });
     const spec: ReplicaSpec = {
       ...{ model, task: dataset.task, seed, loss, dropout, recurrentDropout },
       ...(trained ? { trained: Object.keys(model.weights).filter(trained) } : {}),
       ...(coded ? { coded } : {}),
+      ...(coding ? { coding, updates: this.total } : {}),
       ...(teacher ? { teacher } : {}),
       ...(dataset.blank === undefined ? {} : { blank: dataset.blank }),
     };
     if (dataset.task === 'transcribe') checkTranscripts(model, dataset);
     this.backend = options.backend ?? new WasmBackend();
-    this.source = batchSource(dataset, { batch, window, seed });
     // A page that is not isolated has no memory to share: one thread does it all.
     const count = typeof SharedArrayBuffer === 'undefined' ? 0 : (workers?.count ?? 0);
     const { optimizer = { name: 'adam' } } = options;

@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { writeGatefold } from '@gatefold/runtime';
+import { readGatefold, writeGatefold } from '@gatefold/runtime';
 import { afterAll, describe, expect, it } from 'vitest';
 import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
 import { Context, exitCodeOf } from '../../src/cli/context.ts';
@@ -34,6 +34,8 @@ describe('numbers', () => {
     ['--max-bytes', quantize, ['0', '-1', '1.5', 'NaN', '10k']],
     ['--max-drop', quantize, ['-1', 'NaN', 'Infinity', '1,5', '']],
     ['--rate', ['bench', model], ['0', '-1', 'NaN', '48k']],
+    ['--progressive', quantize, ['0', '9', '8,', '4;3', '']],
+    ['--temperature', quantize, ['0', '-1', 'hot']],
     ['--search', quantize, ['agreement=1.5', 'agreement', 'divergence=-1', 'loss=3', '', '0.99']],
     ['--assert', ['bench', model, model], ['0', '-2', 'NaN', '2x']],
   ];
@@ -50,6 +52,25 @@ describe('numbers', () => {
       status: 2,
       stderr: expect.stringContaining('--mixed'),
     });
+  });
+
+  it.each([['--normalize'], ['--progressive=8,4'], ['--temperature=1'], ['--hold-out=0.2']])(
+    '%s is for --qat',
+    async (option) => {
+      expect(await gatefold(...quantize, option)).toMatchObject({
+        status: 2,
+        stderr: expect.stringContaining('--qat'),
+      });
+    },
+  );
+
+  it('--scheme of few bits leaves linear ones to --mixed', async () => {
+    const done = await gatefold(...quantize, '--scheme', 'ternary', '--mixed', 'kernel=8', '--force', '--json');
+    const { weights } = readGatefold(readFileSync(out));
+    rmSync(out);
+    expect(done.status).toBe(0);
+    expect(weights['cell/U']!.encoding).toMatchObject({ kind: 'levels', scheme: 'ternary', bits: 2 });
+    expect(weights.kernel!.encoding).toMatchObject({ kind: 'affine', bits: 8 });
   });
 
   it('--search needs data, and shows what it measured', async () => {

@@ -126,6 +126,29 @@ describe('levels', () => {
     };
     expect(error('codebook')).toBeLessThan(error('linear') * 1.02);
   });
+
+  it.each([
+    ['ternary', 2, [0, 1, -1, 0]],
+    ['binary', 1, [-1, 1]],
+    ['balanced', 2, [-3, -1, 1, 3]],
+    ['balanced', 3, [-7, -5, -3, -1, 1, 3, 5, 7]],
+  ] as const)('%s, %i bits: no other scale of a row lies much nearer', (scheme, bits, levels) => {
+    const { model: coded } = quantize(model, { bits, scheme, scales: 'f32' });
+    const weight = coded.weights['cell/U']!;
+    const encoding = weight.encoding as LevelsEncoding;
+    expect([...encoding.levels.subarray(0, levels.length)]).toEqual(levels);
+    const before = decode(model.weights['cell/U']!);
+    const after = decode(weight);
+    for (let row = 0; row < 80; row++) {
+      const values = before.subarray(row * 20, row * 20 + 20);
+      const largest = Math.max(...values.map(Math.abs));
+      const error = (scale: number) =>
+        values.reduce((sum, v) => sum + Math.min(...levels.map((level) => (v - level * scale) ** 2)), 0);
+      const least = Math.min(...Array.from({ length: 500 }, (_, i) => error((largest * (i + 1)) / 500)));
+      const found = values.reduce((sum, v, i) => sum + (v - after[row * 20 + i]!) ** 2, 0);
+      expect(found).toBeLessThan(least * 1.05 + 1e-9);
+    }
+  });
 });
 
 const settings: [string, QuantizeOptions][] = [
@@ -141,6 +164,9 @@ const settings: [string, QuantizeOptions][] = [
   ['log 8', { bits: 8, scheme: 'log' }],
   ['pow2 3', { bits: 3, scheme: 'pow2' }],
   ['codebook 4', { bits: 4, scheme: 'codebook' }],
+  ['balanced', { scheme: 'balanced' }],
+  ['ternary', { scheme: 'ternary' }],
+  ['binary', { scheme: 'binary' }],
   ['f16', { scheme: 'f16' }],
   [
     'mixed',
@@ -222,6 +248,7 @@ describe('refusals', () => {
     ['17 bits', { bits: 17 }, 'OPTION_INVALID'],
     ['9-bit log', { bits: 9, scheme: 'log' }, 'OPTION_INVALID'],
     ['integer operand of 12 bits', { bits: 12, operand: 'u7' }, 'OPTION_INVALID'],
+    ['ternary of 4 bits', { bits: 4, scheme: 'ternary' }, 'OPTION_INVALID'],
     ['floor codebook', { scheme: 'codebook', rounding: 'floor' }, 'OPTION_INVALID'],
     ['unknown target', { target: ['nothing/U'] }, 'TARGET_EMPTY'],
     ['static without data', { operandScale: 'static' }, 'DATA_INVALID'],

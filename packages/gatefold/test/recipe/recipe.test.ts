@@ -61,7 +61,7 @@ steps:
     ['half a bit', quantizing('"pass": "quantize", "bits": 4.5'), 'r.yaml.steps.1.bits'],
     ['a search without a bound', quantizing('"pass": "quantize", "search": {"bits": [4]}'), 'r.yaml.steps.1.search'],
     ['bits as text', quantizing('"pass": "quantize", "bits": "4"'), 'r.yaml.steps.1.bits'],
-    ['an unknown scheme', quantizing('"pass": "quantize", "scheme": "ternary"'), 'r.yaml.steps.1.scheme'],
+    ['an unknown scheme', quantizing('"pass": "quantize", "scheme": "quaternary"'), 'r.yaml.steps.1.scheme'],
     ['a target that is no list', quantizing('"pass": "quantize", "target": "cell/U"'), 'r.yaml.steps.1.target'],
     [
       'an unknown option of a mixed entry',

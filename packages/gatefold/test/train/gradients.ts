@@ -1,6 +1,7 @@
 import type { Model } from '@gatefold/runtime';
 import { randomSource, randomValues } from '../../../runtime/test/support/random.ts';
 import type { Backend } from '../../src/train/backend/types.ts';
+import type { CodingOptions } from '../../src/train/coded.ts';
 import { TrainGraph } from '../../src/train/graph.ts';
 import { Parameters } from '../../src/train/parameters.ts';
 
@@ -8,6 +9,7 @@ export interface Case {
   /** Whether statistics are the batch's own. */
   readonly training?: boolean;
   readonly coded?: Model;
+  readonly coding?: CodingOptions;
   readonly model: Model;
   readonly batch: number;
   readonly inputs: Readonly<Record<string, Float32Array>>;
@@ -16,11 +18,11 @@ export interface Case {
 /** Σ (output − target)²·weight over all outputs, with its gradient for every weight. */
 export function lossAndGradients(
   backend: Backend,
-  { model, batch, inputs, coded, training = false }: Case,
+  { model, batch, inputs, coded, coding, training = false }: Case,
   change: (parameters: Parameters) => void = () => {},
 ): { loss: number; gradients: Map<string, ArrayLike<number>> } {
   const mark = backend.mark();
-  const parameters = new Parameters(backend, model, coded ? { coded } : {});
+  const parameters = new Parameters(backend, model, { ...(coded ? { coded } : {}), ...(coding ? { coding } : {}) });
   change(parameters);
   parameters.prepare();
   const { tape, output } = new TrainGraph(model).forward(backend, parameters, inputs, { batch, training });

@@ -14,7 +14,7 @@ import {
 } from './storage.ts';
 import type { LevelsEncoding } from './types.ts';
 
-const schemes = ['log', 'pow2', 'codebook', 'ternary', 'binary'] as const;
+const schemes = ['log', 'pow2', 'codebook', 'balanced', 'ternary', 'binary'] as const;
 
 /** Gives the weights that were removed a code that means 0. */
 function zeroRemoved(encoding: LevelsEncoding, rows: number, kept: Uint8Array, place: string): void {

@@ -30,7 +30,7 @@ export interface AffineEncoding {
 export interface LevelsEncoding {
   readonly kind: 'levels';
   /** How the levels were chosen, for reports: it does not change what is computed. */
-  readonly scheme: 'log' | 'pow2' | 'codebook' | 'ternary' | 'binary';
+  readonly scheme: 'log' | 'pow2' | 'codebook' | 'balanced' | 'ternary' | 'binary';
   readonly bits: number;
   readonly codes: Uint8Array | Uint16Array;
   readonly scaleType: 'f32' | 'f16';

@@ -12,7 +12,7 @@ import { compensate } from './compensate.ts';
 import { type Matrix, rowsPerGroup } from './groups.ts';
 import { encodeLevels } from './levels.ts';
 import { encodeLinear } from './linear.ts';
-import type { Settled } from './options.ts';
+import { isLevelScheme, type Settled } from './options.ts';
 
 /** Smallest normal float16: scales below it would lose precision. */
 const smallestHalf = 2 ** -14;
@@ -73,11 +73,11 @@ function isNormalHalf(scale: number): boolean {
 function encodeWith(matrix: Matrix, options: Settled, scaleType: 'f32' | 'f16'): SimpleEncoding {
   const { scheme, bits, rounding, symmetric, clip, granularity } = options;
   const perGroup = rowsPerGroup(matrix, granularity);
-  if (scheme === 'linear') {
+  if (!isLevelScheme(scheme)) {
     return encodeLinear(matrix, { bits, rounding, symmetric, clip, scaleType, rowsPerGroup: perGroup });
   }
   return encodeLevels(matrix, {
-    scheme: scheme as 'log' | 'pow2' | 'codebook',
+    scheme,
     bits,
     rounding,
     scaleType,

@@ -12,7 +12,7 @@ import { chooseOperand } from './operand.ts';
 import { type QuantizeOptions, type Settled, settle } from './options.ts';
 import { type Chosen, chooseGates } from './select.ts';
 
-export type { QuantizeOptions, Scheme } from './options.ts';
+export { type QuantizeOptions, type Scheme, schemes } from './options.ts';
 
 /**
  * Post-training quantization of a model's matrices: fewer bits per weight, integer operands where kernels exist.

@@ -1,11 +1,13 @@
-import { type LevelsEncoding, roundTo } from '@gatefold/runtime';
+import { fail, type LevelsEncoding, roundTo } from '@gatefold/runtime';
 import { fitCodebook } from './codebook.ts';
+import { fitScale, fixedLevels, isFixedScheme } from './fixed.ts';
 import { groupsOf, largestMagnitude, type Matrix } from './groups.ts';
 import { floorLogCode, floorLogLevels, nearestLogLevels, powerLevels } from './log.ts';
 import { nearestLevel } from './nearest.ts';
+import type { LevelScheme } from './options.ts';
 
 export interface LevelsOptions {
-  readonly scheme: 'log' | 'pow2' | 'codebook';
+  readonly scheme: LevelScheme;
   readonly bits: number;
   readonly rowsPerGroup: number;
   readonly scaleType: 'f32' | 'f16';
@@ -13,17 +15,25 @@ export interface LevelsOptions {
 }
 
 /**
- * Encodes a matrix with a table of levels per gate, in units of each group's largest magnitude. Up to 4 bits the levels
- * are whole numbers in −127 … 127, because integer kernels look them up.
+ * Encodes a matrix with a table of levels per gate, in units of each group's largest magnitude, or with a fixed table, in units that
+ * fit it best. Up to 4 bits the levels are whole numbers in −127 … 127, because integer kernels look them up.
+ * @throws OPTION_INVALID for removed weights where no level is 0
  */
 export function encodeLevels(matrix: Matrix, options: LevelsOptions): LevelsEncoding {
   const { scheme, bits, scaleType, rowsPerGroup, rounding } = options;
   const rowsPerTable = rowsPerGroup > matrix.rowsPerGate ? matrix.rows : matrix.rowsPerGate;
   const unit = bits > 4 ? 1 : scheme === 'pow2' ? 64 : 127;
   const groups = groupsOf(matrix, rowsPerGroup);
+  const fixed = isFixedScheme(scheme) ? fixedLevels(scheme, bits) : undefined;
+  if (fixed && matrix.needsZero && !fixed.includes(0)) {
+    fail('OPTION_INVALID', `scheme "${scheme}" has no level 0 for weights that were removed`, {
+      place: 'scheme',
+      expected: 'ternary, or another scheme with a zero',
+    });
+  }
   const scales = roundTo(
     scaleType,
-    Float32Array.from(groups, (group) => largestMagnitude(group) / unit),
+    Float32Array.from(groups, (group) => (fixed ? fitScale(group, fixed, scaleType) : largestMagnitude(group) / unit)),
   );
   const groupOfValue = (i: number) => Math.floor(i / (matrix.columns * rowsPerGroup));
   const perTable = matrix.columns * rowsPerTable;
@@ -40,9 +50,10 @@ export function encodeLevels(matrix: Matrix, options: LevelsOptions): LevelsEnco
       weights[i] = scale * scale;
     }
     const ideal =
-      scheme === 'codebook' && matrix.needsZero
+      fixed ??
+      (scheme === 'codebook' && matrix.needsZero
         ? codebookWithZero(scaled, weights, 2 ** bits)
-        : chooseLevels(scheme, rounding, bits, unit, scaled, weights);
+        : chooseLevels(scheme, rounding, bits, unit, scaled, weights));
     const table = ideal.map((level) =>
       bits <= 4 ? Math.max(-127, Math.min(127, Math.round(level))) : Math.fround(level),
     );

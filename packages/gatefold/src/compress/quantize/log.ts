@@ -8,7 +8,8 @@ function magnitudesOf(bits: number): number {
   return Math.max(1, 2 ** (bits - 1) - 1);
 }
 
-function withSigns(magnitudes: readonly number[], bits: number): number[] {
+/** A zero, the magnitudes, and their negatives; codes that are left mean zero. */
+export function withSigns(magnitudes: readonly number[], bits: number): number[] {
   const table = [0, ...magnitudes, ...magnitudes.map((m) => -m)];
   while (table.length < 2 ** bits) table.push(0);
   return table.slice(0, 2 ** bits);

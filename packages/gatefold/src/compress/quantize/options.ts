@@ -1,6 +1,34 @@
 import { fail, type Granularity } from '@gatefold/runtime';
 
-export type Scheme = 'linear' | 'log' | 'pow2' | 'codebook' | 'f16';
+/** Schemes whose levels stand in a table. */
+export type LevelScheme = 'log' | 'pow2' | 'codebook' | 'balanced' | 'ternary' | 'binary';
+
+export type Scheme = 'linear' | LevelScheme | 'f16';
+
+/** How many bits a scheme takes, and how many where that is not said. */
+const bitsOfScheme: Readonly<
+  Record<Scheme, { readonly least: number; readonly most: number; readonly usual: number }>
+> = {
+  linear: { least: 1, most: 16, usual: 8 },
+  log: { least: 2, most: 8, usual: 8 },
+  pow2: { least: 2, most: 8, usual: 8 },
+  codebook: { least: 1, most: 8, usual: 8 },
+  balanced: { least: 1, most: 4, usual: 2 },
+  ternary: { least: 2, most: 2, usual: 2 },
+  binary: { least: 1, most: 1, usual: 1 },
+  f16: { least: 16, most: 16, usual: 16 },
+};
+
+export const schemes = Object.keys(bitsOfScheme) as Scheme[];
+
+/** Whether there are codes of so many bits in the scheme. */
+export const takesBits = (scheme: Scheme, bits: number) =>
+  bits >= bitsOfScheme[scheme].least && bits <= bitsOfScheme[scheme].most;
+
+/** Schemes that place their levels by the formula of the textbook too. */
+const floored: readonly Scheme[] = ['linear', 'log'];
+
+export const isLevelScheme = (scheme: Scheme): scheme is LevelScheme => scheme !== 'linear' && scheme !== 'f16';
 
 /** What the quantize pass can be told. Everything but `bits` has a default that depends on the rest. */
 export interface QuantizeOptions {
@@ -61,15 +89,15 @@ export interface Settled {
 /** @throws OPTION_INVALID for options out of range or that exclude each other */
 export function settle(options: QuantizeOptions): Settled {
   const scheme = options.scheme ?? 'linear';
-  const levels = scheme === 'log' || scheme === 'pow2' || scheme === 'codebook';
-  const bits = options.bits ?? (scheme === 'f16' ? 16 : 8);
-  const most = levels ? 8 : 16;
-  const least = scheme === 'f16' ? 16 : scheme === 'log' || scheme === 'pow2' ? 2 : 1;
+  const levels = isLevelScheme(scheme);
+  const { least, most, usual } = bitsOfScheme[scheme];
+  const bits = options.bits ?? usual;
   if (!Number.isInteger(bits) || bits < least || bits > most) {
-    refuse('bits', `a whole number from ${least} to ${most} for scheme ${scheme}`, String(bits));
+    const range = least === most ? String(least) : `a whole number from ${least} to ${most}`;
+    refuse('bits', `${range} for scheme ${scheme}`, String(bits));
   }
   const rounding = options.rounding ?? 'nearest';
-  if (rounding === 'floor' && (scheme === 'pow2' || scheme === 'codebook')) {
+  if (rounding === 'floor' && !floored.includes(scheme)) {
     refuse('rounding', 'nearest (the floor formula belongs to the linear and log schemes)', 'floor');
   }
   const granularity = options.granularity ?? (rounding === 'floor' ? 'gate' : 'row');

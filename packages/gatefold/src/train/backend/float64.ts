@@ -331,27 +331,33 @@ export class Float64Backend extends OnArena implements Backend {
     return loss;
   }
 
-  fakeQuantize(w: Matrix, { scales, rowsPerGroup, low, high }: WeightCodes, y: Matrix): void {
+  /** What stands for v, a weight of row r in units of its scale. */
+  private levelOf(v: number, r: number, { low, high, levels }: WeightCodes): number {
+    if (!levels) return roundEven(Math.min(Math.max(v, low), high));
+    const row = Math.floor(r / levels.rowsPerTable);
+    let k = 0;
+    const at = (i: number) => this.get(levels.table, row, i);
+    while (k + 1 < levels.table.cols && 2 * v > at(k) + at(k + 1)) k++;
+    return at(k);
+  }
+
+  fakeQuantize(w: Matrix, codes: WeightCodes, y: Matrix): void {
     this.each(y, (r, c) => {
-      const scale = this.get(scales, 0, Math.floor(r / rowsPerGroup));
-      return scale * roundEven(Math.min(Math.max(this.get(w, r, c) / scale, low), high));
+      const scale = this.get(codes.scales, 0, Math.floor(r / codes.rowsPerGroup));
+      return scale * this.levelOf(this.get(w, r, c) / scale, r, codes);
     });
   }
 
-  fakeQuantizeGradient(
-    w: Matrix,
-    { scales, rowsPerGroup, low, high }: WeightCodes,
-    dy: Matrix,
-    dw: Matrix,
-    dt: Matrix,
-  ): void {
+  fakeQuantizeGradient(w: Matrix, codes: WeightCodes, dy: Matrix, dw: Matrix, dt: Matrix): void {
+    const { scales, rowsPerGroup, low, high } = codes;
     for (let r = 0; r < w.rows; r++) {
       const group = Math.floor(r / rowsPerGroup);
       const scale = this.get(scales, 0, group);
       for (let c = 0; c < w.cols; c++) {
         const v = this.get(w, r, c) / scale;
         const inside = v > low && v < high;
-        const step = inside ? roundEven(v) - v : Math.min(Math.max(v, low), high);
+        const level = this.levelOf(v, r, codes);
+        const step = inside ? level - v : level;
         this.memory[dt.at + group]! += this.get(dy, r, c) * step * scale;
         if (inside) this.memory[dw.at + r * dw.stride + c]! += this.get(dy, r, c);
       }

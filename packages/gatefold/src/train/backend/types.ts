@@ -19,12 +19,14 @@ export type BinaryFunction = 'add' | 'subtract' | 'multiply' | 'divide' | 'maxim
 export type NormalizationKind = 'layer' | 'rms' | 'unit';
 export type ElementLoss = 'squared' | 'absolute' | 'huber' | 'logistic';
 
-/** Codes of `bits` bits with a sign; one scale for `rowsPerGroup` rows. */
+/** What weights may be, in units of a scale for `rowsPerGroup` rows: the whole numbers from `low` to `high`, or the levels of a table. */
 export interface WeightCodes {
   readonly scales: Matrix;
   readonly rowsPerGroup: number;
   readonly low: number;
   readonly high: number;
+  /** [tables, levels], ascending, one row for `rowsPerTable` rows; `low` and `high` then bound what gradients pass. */
+  readonly levels?: { readonly table: Matrix; readonly rowsPerTable: number };
 }
 
 /** Codes of operands from `lowest` to `highest`; a scale of 0 takes each row's from its largest magnitude, which becomes `limit`. */
@@ -145,11 +147,11 @@ export interface Backend {
   /** Σ weight·loss(x, target) over all elements; dx is the gradient. */
   elementLoss(kind: ElementLoss, delta: number, x: Matrix, targets: Matrix, weights: Matrix, dx: Matrix): number;
 
-  /** y ← scale·clamp(round(w/scale)); dense matrices. */
+  /** y ← scale·clamp(round(w/scale)), or scale·(the level nearest to w/scale); dense matrices. */
   fakeQuantize(w: Matrix, codes: WeightCodes, y: Matrix): void;
   /**
-   * dw ← dw + dy where w is not clamped; dt ← dt + Σ dy·∂y/∂t of each group, where scale = constant·exp(t): the learned
-   * step size of Esser et al. 2020, in logarithms.
+   * dw ← dw + dy where w/scale is within `low` and `high`; dt ← dt + Σ dy·∂y/∂t of each group, where scale = constant·exp(t): the
+   * learned step size of Esser et al. 2020, in logarithms.
    */
   fakeQuantizeGradient(w: Matrix, codes: WeightCodes, dy: Matrix, dw: Matrix, dt: Matrix): void;
   /** y ← the values of x's codes, row by row. */

@@ -229,14 +229,13 @@ export class WasmBackend extends OnArena implements Backend {
     return this.call.elementLoss!(number, delta, x.rows, x.cols, ...of(x), ...of(targets), 4 * weights.at, ...of(dx));
   }
 
-  fakeQuantize(w: Matrix, { scales, rowsPerGroup, low, high }: WeightCodes, y: Matrix): void {
-    this.call.fakeQuantize!(w.rows, w.cols, 4 * w.at, 4 * scales.at, rowsPerGroup, low, high, 4 * y.at);
+  fakeQuantize(w: Matrix, codes: WeightCodes, y: Matrix): void {
+    this.call.fakeQuantize!(w.rows, w.cols, 4 * w.at, ...numbersOf(codes), 4 * y.at);
   }
 
   fakeQuantizeGradient(w: Matrix, codes: WeightCodes, dy: Matrix, dw: Matrix, dt: Matrix): void {
-    const { scales, rowsPerGroup, low, high } = codes;
     const at = [dy, dw, dt].map((m) => 4 * m.at);
-    this.call.fakeQuantizeGradient!(w.rows, w.cols, 4 * w.at, 4 * scales.at, rowsPerGroup, low, high, ...at);
+    this.call.fakeQuantizeGradient!(w.rows, w.cols, 4 * w.at, ...numbersOf(codes), ...at);
   }
 
   codeRows(x: Matrix, { lowest, highest, limit, scale }: OperandCodes, y: Matrix): void {
@@ -261,6 +260,11 @@ function of(m: Matrix): [number, number] {
 /** Address, and steps from row to row and from column to column of the matrix or its transpose, in bytes. */
 function op(m: Matrix, transpose: boolean): [number, number, number] {
   return transpose ? [4 * m.at, 4, 4 * m.stride] : [4 * m.at, 4 * m.stride, 4];
+}
+
+function numbersOf({ scales, rowsPerGroup, low, high, levels }: WeightCodes): number[] {
+  const table = levels ? [4 * levels.table.at, levels.table.cols, levels.rowsPerTable] : [0, 0, 1];
+  return [4 * scales.at, rowsPerGroup, low, high, ...table];
 }
 
 /** Number and three constants. */
