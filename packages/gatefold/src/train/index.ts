@@ -1,5 +1,5 @@
 export { metadataOf, modelFor } from './architecture.ts';
-export { type Build, bestBuild } from './backend/builds.ts';
+export { bestBuild } from './backend/builds.ts';
 export type { Backend, Matrix } from './backend/types.ts';
 export { WasmBackend } from './backend/wasm.ts';
 export { type Checkpoint, readCheckpoint, writeCheckpoint } from './checkpoint.ts';
