@@ -44,6 +44,8 @@ export interface Dataset {
    */
   readonly targets?: Examples;
   readonly classes?: readonly string[];
+  /** Of ids that were renumbered for a model that lost tokens: what each was at first. */
+  readonly tokens?: readonly string[];
   /** transcribe: the class that stands for no label; default the model's `metadata.blank`, else its last class. */
   readonly blank?: number;
   /** How the features were made, of sounds. */

@@ -54,40 +54,47 @@ export function numbering({ vocabulary, unknown }: Symbols): (symbol: string, pl
 
 /**
  * The data in a model's own ids, so that models of different vocabularies can be given the same ones: a text by its symbols,
- * other tokens by the ids that they had before the model lost some.
+ * other tokens by the ids that they had before a model lost some. Data that are in them already stay as they are.
  * @throws DATA_INVALID where the model has no such token
  */
 export function inTokensOf(model: Model, dataset: Dataset): Dataset {
-  const { classes, task, inputs, targets } = dataset;
-  const names = task === 'language' ? classes : undefined;
-  const symbols = names ? symbolsOf(model) : firstIdsOf(model);
-  if (!symbols || (names && isSame(names, symbols.vocabulary))) return dataset;
+  const { name, classes, tokens, task, inputs, targets } = dataset;
+  const named = task === 'language' && classes !== undefined;
+  const from = named ? classes : tokens;
+  const to = named ? symbolsOf(model) : firstIdsOf(model);
+  // Models that name no symbols take ids for what they are.
+  if (isSame(from, to?.vocabulary) || (named && !to)) return dataset;
   const looked = new Set(tokenInputs(model));
   const arrays = Object.entries(inputs);
-  const renumber = renumbering(dataset.name, names, symbols);
+  const renumber = renumbering(name, from, to);
+  const { tokens: _, ...rest } = dataset;
   return {
-    ...dataset,
-    ...(names ? { classes: symbols.vocabulary } : {}),
+    ...rest,
+    ...(to && (named ? { classes: to.vocabulary } : { tokens: to.vocabulary })),
     inputs: Object.fromEntries(
-      arrays.map(([name, array]) => [name, names || arrays.length === 1 || looked.has(name) ? renumber(array) : array]),
+      arrays.map(([input, array]) => [
+        input,
+        named || arrays.length === 1 || looked.has(input) ? renumber(array) : array,
+      ]),
     ),
     ...(targets ? { targets: task === 'language' ? renumber(targets) : targets } : {}),
   };
 }
 
-function isSame(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((symbol, id) => symbol === b[id]);
+function isSame(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  return a === b || (a?.length === b?.length && a!.every((symbol, id) => symbol === b![id]));
 }
 
+/** From ids in one list of symbols to ids in another; without a list ids are their own symbols. */
 function renumbering(
   name: string,
-  names: readonly string[] | undefined,
-  symbols: Symbols,
+  from: readonly string[] | undefined,
+  to: Symbols | undefined,
 ): (examples: Examples) => Examples {
-  const idOf = numbering(symbols);
+  const idOf = to ? numbering(to) : Number;
   const known = new Map<number, number>();
   const find = (id: number, place: string): number => {
-    const symbol = names ? names[id] : String(id);
+    const symbol = from ? from[id] : String(id);
     if (symbol === undefined) fail('DATA_INVALID', 'an id has no symbol', { place, found: String(id) });
     const own = idOf(symbol, place);
     known.set(id, own);

@@ -116,6 +116,9 @@ describe('a smaller vocabulary', () => {
     const { classes: _, ...bare } = data;
     const numbered = fitToModel(bare, three);
     expect(numbered.inputs.x!.data.slice(0, 7)).toEqual(Float32Array.of(0, 1, 2, 2, 1, 2, 0));
+    // Again, and back to the large model, whose ids d and e no longer are.
+    expect(fitToModel(numbered, three)).toEqual(numbered);
+    expect(fitToModel(numbered, model).inputs.x!.data.slice(0, 7)).toEqual(Float32Array.of(0, 1, 4, 4, 1, 4, 0));
     expect(named.inputs).toEqual(numbered.inputs);
     expect(named.targets).toEqual(numbered.targets);
     // Once more: ids stay those of the first model.
