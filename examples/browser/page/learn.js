@@ -1,5 +1,5 @@
 import { decode } from '@gatefold/runtime';
-import { datasetFromFile, modelFor, train } from 'gatefold';
+import { datasetFromFile, modelFor, train, WasmBackend } from 'gatefold';
 
 const verse = 'the gate is open, the gate is shut, the cell keeps what the gates let in; ';
 
@@ -16,6 +16,8 @@ export async function learn(workers, onEvent) {
     ...{ epochs: 4, batch: 8, window: 32, seed: 7, dropout: 0.1 },
     optimizer: { name: 'adam', rate: 0.01, clipNorm: 1 },
     ...(workers ? { workers } : {}),
+    // The kernels that run everywhere: those of relaxed SIMD are faster, and have other bits.
+    backend: new WasmBackend(undefined, 'simd128'),
     onEvent(event) {
       if (event.kind === 'epoch') loss = event.loss;
       onEvent?.(event);
