@@ -49,7 +49,7 @@ export async function sourcesFor(
 }
 
 export function trains(step: Recipe['steps'][number]): boolean {
-  return step.pass === 'finetune' || (step.pass !== 'prune-tokens' && step.train !== undefined);
+  return step.pass === 'finetune' || ('train' in step && step.train !== undefined);
 }
 
 /** Data that a step looks at. */

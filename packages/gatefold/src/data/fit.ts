@@ -12,7 +12,7 @@ export function fitToModel(given: Dataset, model: Model): Dataset {
   const { graph } = graphOf(model);
   const ports = graph.inputs.filter((port) => !graph.states.some((state) => state.input === port.name));
   const arrays = Object.entries(dataset.inputs);
-  const steps = graph.states.length > 0;
+  const stepwise = graph.states.length > 0;
   const inputs = Object.fromEntries(
     ports.map((port) => {
       const found =
@@ -26,7 +26,7 @@ export function fitToModel(given: Dataset, model: Model): Dataset {
       }
       const own = port.shape.map((dim) => (typeof dim === 'number' ? dim : -1));
       // A call of a model with states is one step of a sequence.
-      const dims = steps && found.shape.length === 3 && own.length === 2 ? [own[0]!, -1, own[1]!] : own;
+      const dims = stepwise && found.shape.length === 3 && own.length === 2 ? [own[0]!, -1, own[1]!] : own;
       const odd = dims[1] === -1 ? -1 : (found.lengths?.findIndex((steps) => steps !== dims[1]) ?? -1);
       if (odd >= 0) {
         fail('DATA_INVALID', `the sequences for input "${port.name}" must all have the model's length`, {

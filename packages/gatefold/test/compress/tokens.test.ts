@@ -165,6 +165,12 @@ describe('a smaller vocabulary', () => {
       'OPTION_INVALID',
       /"\?"/,
     ],
+    [
+      'a vocabulary of another size',
+      () => removeTokens({ ...language('embedding:8 dense'), metadata: { vocabulary: ['a', 'b'] } }, kept),
+      'MODEL_INVALID',
+      /5 symbols/,
+    ],
     ['no lookup', () => removeTokens(modelFor('lstm:4 dense:2', noise), [0]), 'TARGET_EMPTY', /ids/],
     ['an id twice', () => removeTokens(language('embedding:8 dense'), [0, 0]), 'OPTION_INVALID', /each once/],
     ['an id outside', () => removeTokens(language('embedding:8 dense'), [0, 5]), 'OPTION_INVALID', /0 … 4/],

@@ -16,17 +16,17 @@ export function findEntries(rows: number, columns: number, read: Reader, upTo: n
   const height = roundUp(rows, 16);
   if (Math.max(height, columns) > 0xffff) return undefined;
   const most = upTo * rows * columns;
+  // Most products are dense, and loading a model should not make lists for them.
   let count = 0;
-  const lists: { row: number; columns: number[] }[] = [];
-  for (let row = 0; row < height; row++) {
-    const own: number[] = [];
-    for (let column = 0; row < rows && column < columns; column++) {
-      if (read(row, column) === 0) continue;
-      own.push(column);
-      if (++count > most) return undefined;
-    }
-    lists.push({ row, columns: own });
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) if (read(row, column) !== 0) count++;
+    if (count > most) return undefined;
   }
+  const lists = Array.from({ length: height }, (_, row) => {
+    const own: number[] = [];
+    for (let column = 0; row < rows && column < columns; column++) if (read(row, column) !== 0) own.push(column);
+    return { row, columns: own };
+  });
   lists.sort((a, b) => a.columns.length - b.columns.length);
   return { rows: lists, count };
 }

@@ -111,6 +111,6 @@ function stillMultiplied(model: Model, chosen: readonly Chosen[]): string[] {
   });
   if (slow.length === 0) return [];
   return [
-    `${slow.join(', ')}: the file shrinks, but the kernels multiply every weight: they leave out blocks of 8×4 (--block), and single weights of float32 matrices that keep less than 13 %`,
+    `${slow.join(', ')}: the file shrinks, but the kernels multiply every weight: they leave out blocks of 8×4 (--block), and single weights of float32 matrices where hardly any are left`,
   ];
 }

@@ -28,7 +28,10 @@ interface Vocabulary {
   readonly places: readonly { readonly place: string; readonly channels: readonly number[] }[];
 }
 
-/** @throws TARGET_EMPTY without a lookup of input ids; MODEL_UNSUPPORTED for several vocabularies, and for arithmetic with ids */
+/**
+ * @throws TARGET_EMPTY without a lookup of input ids; MODEL_UNSUPPORTED for several vocabularies, and for arithmetic with ids;
+ * MODEL_INVALID where the metadata name other tokens
+ */
 function vocabularyOf(model: Model, map: UnitMap): Vocabulary {
   const { name: graphName, graph } = graphOf(model);
   const inputs = new Set(tokenInputs(model));
@@ -47,6 +50,14 @@ function vocabularyOf(model: Model, map: UnitMap): Vocabulary {
     fail('MODEL_UNSUPPORTED', 'the model has several vocabularies', {
       place: lookups.map(({ name }) => name).join(', '),
       found: [...sizes].join(', '),
+    });
+  }
+  const { vocabulary } = model.metadata;
+  if (Array.isArray(vocabulary) && vocabulary.length !== size) {
+    fail('MODEL_INVALID', 'the vocabulary does not name the tokens of the model', {
+      place: 'metadata.vocabulary',
+      expected: `${size} symbols`,
+      found: String(vocabulary.length),
     });
   }
   const odd = readers.find(({ op }) => op !== 'embedding' && op !== 'mask');
@@ -84,18 +95,23 @@ function withMasks(model: Model, inputs: ReadonlySet<string>, kept: readonly num
  * The model over a smaller vocabulary: `kept[i]` is the old id of token i. Rows of the embedding go, and the outputs that
  * judged the removed tokens: what it says of the others is what it said before, given that it is one of them.
  * `metadata.vocabulary` shrinks with it; `metadata.tokens` holds the ids that tokens had at first, for whoever makes inputs.
- * @throws TARGET_EMPTY, MODEL_UNSUPPORTED; OPTION_INVALID for ids that are none
+ * @throws TARGET_EMPTY, MODEL_UNSUPPORTED, MODEL_INVALID; OPTION_INVALID for ids that are none
  */
 export function removeTokens(model: Model, kept: readonly number[]): Model {
   const map = mapUnits(model);
-  const { size, inputs, masked, places } = vocabularyOf(model, map);
-  const stays = new Set(kept);
+  const known = vocabularyOf(model, map);
+  const { size, masked } = known;
   const odd = kept.find((id) => !Number.isInteger(id) || id < 0 || id >= size);
   if (odd !== undefined || kept.length === 0) refuse('tokens', `ids from 0 … ${size - 1}`, String(odd));
   if (!kept.every((id, i) => i === 0 || id > kept[i - 1]!))
     refuse('tokens', 'ids in order, each once', kept.join(', '));
-  const lost = masked.find((id) => !stays.has(id));
+  const lost = masked.find((id) => !kept.includes(id));
   if (lost !== undefined) refuse('tokens', `${lost} among them, which a mask looks for`, kept.join(', '));
+  return shrink(model, map, known, kept);
+}
+
+function shrink(model: Model, map: UnitMap, { inputs, places }: Vocabulary, kept: readonly number[]): Model {
+  const stays = new Set(kept);
   const gone = new Set(places.flatMap(({ channels }) => channels.filter((_, id) => !stays.has(id))));
   const small = withMasks(removeChannels(model, map, gone), inputs, kept);
   const { vocabulary, tokens } = model.metadata;
@@ -132,11 +148,12 @@ function countTokens(model: Model, { size, inputs }: Vocabulary, { training }: P
 
 /**
  * Keeps the tokens that the data hold most often; of equally frequent ones those with lower ids.
- * @throws OPTION_INVALID, DATA_INVALID, and what {@link removeTokens} throws
+ * @throws OPTION_INVALID, DATA_INVALID, TARGET_EMPTY, MODEL_UNSUPPORTED, MODEL_INVALID
  */
 export function pruneTokens(model: Model, options: PruneTokensOptions, context: PassContext = {}): PassResult {
   const { tokens, unknown = namesOf(model)?.unknown } = options;
-  const known = vocabularyOf(model, mapUnits(model));
+  const map = mapUnits(model);
+  const known = vocabularyOf(model, map);
   const { size, masked, places } = known;
   if (!Number.isInteger(tokens) || tokens < 1 || tokens >= size) {
     refuse('tokens', `a whole number below the ${size} tokens of the model`, String(tokens));
@@ -146,10 +163,8 @@ export function pruneTokens(model: Model, options: PruneTokensOptions, context: 
   const held = new Set(other === undefined ? masked : [...masked, other]);
   const rank = (id: number) => (held.has(id) ? Number.POSITIVE_INFINITY : counts[id]!);
   const ranked = Array.from(counts, (_, id) => id).sort((a, b) => rank(b) - rank(a) || a - b);
-  const small = removeTokens(
-    model,
-    ranked.slice(0, tokens).sort((a, b) => a - b),
-  );
+  const kept = ranked.slice(0, tokens).sort((a, b) => a - b);
+  const small = shrink(model, map, known, kept);
   const lost = ranked.slice(tokens).filter((id) => counts[id]! > 0);
   const sum = (ids: readonly number[]) => ids.reduce((total, id) => total + counts[id]!, 0);
   const percent = ((100 * sum(lost)) / sum(ranked)).toFixed(2);
