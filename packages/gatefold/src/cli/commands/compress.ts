@@ -67,7 +67,7 @@ export async function compressWith(
     });
   }
   const place = `${flags.output}.checkpoint`;
-  const run = JSON.stringify([crc32(before.source), context.seed, flags.threads ?? 1, recipe]);
+  const run = JSON.stringify([crc32(writeGatefold(before.model)), context.seed, flags.threads ?? 1, recipe]);
   const checkpoints = await StepCheckpoints.at(context, place, flags.resume ?? false, run);
   const { finished: earlier } = checkpoints;
   const steps = [...(earlier?.reports ?? [])] as StepReport[];
