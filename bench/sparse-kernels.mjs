@@ -40,13 +40,13 @@ const kinds = {
     densities: [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1],
     ops: { linearF32: 'sparseF32', linearI8: 'sparseI8', linearI4: 'sparseI4' },
     /** Strips of 8 rows in pairs of about as many tiles of 8 × 4. */
-    index: (H, kept) => lists(H / 2, H / 4, 2, kept),
+    index: (H, kept) => lists(H / 2, H / 4, 2, kept, lineByLine),
   },
   weights: {
     densities: [0.01, 0.02, 0.05, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4],
     ops: { linearF32: 'csrF32' },
     /** Rows in fours of about as many weights. */
-    index: (H, kept) => lists(4 * H, H, 4, kept),
+    index: (H, kept) => lists(4 * H, H, 4, kept, byTurns),
   },
 };
 const most = 16;
@@ -81,8 +81,17 @@ function timed(run, at, calls) {
   return (performance.now() - start) * 1000;
 }
 
+/** What all lines of a group have by turns, then what the longer ones have more. */
+function byTurns(group) {
+  const shared = group[0].length;
+  const turns = Array.from({ length: shared }, (_, k) => group.map((own) => own[k]));
+  return [...turns, ...group.map((own) => own.slice(shared))].flat();
+}
+
+const lineByLine = (group) => group.flat();
+
 /** As the kernels want it: lines of a matrix by so many, sorted by what is kept of them; their numbers, counts and places. */
-function lists(lines, places, together, kept) {
+function lists(lines, places, together, kept, order) {
   const sorted = Array.from({ length: lines }, (_, line) => {
     return { line, own: Array.from({ length: places }, (__, place) => place).filter(kept) };
   }).sort((a, b) => a.own.length - b.own.length);
@@ -92,7 +101,7 @@ function lists(lines, places, together, kept) {
     out.push(
       ...group.map(({ line }) => line),
       ...group.map(({ own }) => own.length),
-      ...group.flatMap(({ own }) => own),
+      ...order(group.map(({ own }) => own)),
     );
   }
   return Uint16Array.from(out);
