@@ -91,5 +91,5 @@ export async function profile(shape) {
   await run(shape, shape.count, onStep, { backend: watched });
   const named = [...best.times].sort(([, a], [, b]) => b - a);
   const rest = best.total - named.reduce((sum, [, time]) => sum + time, 0);
-  return { total: best.total, engine: backend.name, parts: [...named, ['the rest', rest]] };
+  return { total: best.total, parts: [...named, ['the rest', rest]] };
 }

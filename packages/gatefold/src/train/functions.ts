@@ -157,6 +157,24 @@ export function joinColumns(tape: Tape, parts: readonly Var[]): Var {
   });
 }
 
+/** Matrices of equal sizes below each other: steps, one behind the other. */
+export function joinRows(tape: Tape, parts: readonly Var[]): Var {
+  const { backend } = tape;
+  const { rows, cols } = parts[0]!.value;
+  const y = tape.result(parts.length * rows, cols, ...parts);
+  const each = (use: (part: Var, pick: (m: Matrix) => Matrix) => void) => {
+    parts.forEach((part, i) => {
+      use(part, (m) => rowsOf(m, i * rows, rows));
+    });
+  };
+  each((part, pick) => backend.scaled(1, part.value, pick(y.value), false));
+  return tape.record(y, () => {
+    each((part, pick) => {
+      if (part.tracked) backend.scaled(1, pick(y.gradient()), part.gradient(), true);
+    });
+  });
+}
+
 /** Blocks of `batch` rows of x, chosen by number, a list of them beside the other; −1 gives zeros. */
 export function pickSteps(tape: Tape, x: Var, batch: number, lists: readonly (readonly number[])[]): Var {
   const { backend } = tape;

@@ -11,9 +11,10 @@ import {
 } from '@gatefold/runtime';
 import type { Backend, Matrix } from './backend/types.ts';
 import { dropFactors, dropOut } from './dropout.ts';
+import { joinRows } from './functions.ts';
 import { type CarriedState, type TrainContext, trainOps, type Value } from './ops/index.ts';
 import type { Parameters } from './parameters.ts';
-import { isStepwise, joinSteps, States, stepOf } from './states.ts';
+import { isStepwise, States, stepOf } from './states.ts';
 import { Tape, type Var } from './tape.ts';
 
 /** Arrays of one batch by input name, [batch, time, …] row-major as a session takes them. */
@@ -143,7 +144,7 @@ export class TrainGraph {
     const { tape, options, states } = pass;
     const values = new Map(inputs);
     for (const { input, owner, width } of this.statePorts) {
-      const v = states.of(owner)?.state ?? tape.constant(zeros(tape.backend, options.batch, width));
+      const v = states.of(owner)?.state ?? tape.constant(tape.zeros(options.batch, width));
       values.set(input, { v, steps: 1 });
     }
     for (const node of this.nodes) {
@@ -170,7 +171,7 @@ export class TrainGraph {
       const now = [...inputs].map(([name, value]): [string, Value] => [name, stepOf(tape, value, options.batch, t)]);
       parts.push(this.once(pass, new Map(now)).v);
     }
-    return { v: joinSteps(tape, parts), steps, ...(lengths ? { lengths } : {}) };
+    return { v: joinRows(tape, parts), steps, ...(lengths ? { lengths } : {}) };
   }
 
   private contextOf(
@@ -186,9 +187,9 @@ export class TrainGraph {
       if (value === undefined) return undefined;
       const found = values.get(value)!;
       if (!drops || name !== 'x' || this.ports.has(value)) return found;
-      const dropped = known.get(name) ?? { ...found, v: dropOut(tape, found.v, dropout, random) };
-      known.set(name, dropped);
-      return dropped;
+      const made = known.get(name) ?? { ...found, v: dropOut(tape, found.v, dropout, random) };
+      known.set(name, made);
+      return made;
     };
     return {
       tape,
@@ -243,10 +244,4 @@ export function neededFor(values: readonly string[], nodes: readonly Node[]): No
     out.push(node);
   }
   return out.reverse();
-}
-
-function zeros(backend: Backend, rows: number, cols: number): Matrix {
-  const m = backend.alloc(rows, cols);
-  backend.fill(m, 0);
-  return m;
 }

@@ -9,6 +9,7 @@ import {
   sizeOf,
   type Weight,
 } from '@gatefold/runtime';
+import { holdsStatistics } from './ops/batch-statistics.ts';
 import { normal, randomFor } from './random.ts';
 
 /** Uniform within ±√(6/(rows + columns)) (Glorot & Bengio 2010). */
@@ -53,11 +54,7 @@ export function initialised(model: Model, seed: number): Model {
   const done = new Set<string>();
   for (const name of Object.keys(model.graphs)) {
     const { nodes } = model.graphs[name]!;
-    const statistics = new Set(
-      nodes
-        .filter(({ op, attributes }) => op === 'scaleShift' && attributes.epsilon !== undefined)
-        .flatMap(({ outputs }) => Object.values(outputs)),
-    );
+    const standardized = new Set(nodes.filter(holdsStatistics).flatMap(({ outputs }) => Object.values(outputs)));
     const { values, times } = analyse(model, name);
     for (const node of nodes) {
       const known = node.op === 'recurrent' ? cellOf(new OpContext(node, model, values, [...times])) : undefined;
@@ -69,7 +66,7 @@ export function initialised(model: Model, seed: number): Model {
         const { shape } = model.weights[weight]!;
         const data = known
           ? cellWeight(of as CellWeight, shape, random)
-          : plainWeight(node, of.role, shape, statistics, random);
+          : plainWeight(node, of.role, shape, standardized, random);
         if (data) weights[weight] = denseWeight(shape, data);
       }
     }
@@ -101,7 +98,7 @@ function plainWeight(
   { op, inputs, attributes }: Node,
   role: string,
   shape: readonly number[],
-  statistics: ReadonlySet<string>,
+  standardized: ReadonlySet<string>,
   random: () => number,
 ): Float32Array | undefined {
   const constant = (value: number) => new Float32Array(sizeOf(shape)).fill(value);
@@ -113,5 +110,5 @@ function plainWeight(
   if (op !== 'scaleShift') return undefined;
   const { epsilon } = attributes;
   if (typeof epsilon === 'number') return constant(role === 'scale' ? (1 + epsilon) ** -0.5 : 0);
-  return statistics.has(inputs.x!) ? constant(role === 'scale' ? 1 : 0) : undefined;
+  return standardized.has(inputs.x!) ? constant(role === 'scale' ? 1 : 0) : undefined;
 }

@@ -1,5 +1,5 @@
 import type { Graph } from '@gatefold/runtime';
-import { type Matrix, rowsOf } from './backend/types.ts';
+import { rowsOf } from './backend/types.ts';
 import type { CarriedState, Value } from './ops/index.ts';
 import type { Tape, Var } from './tape.ts';
 
@@ -60,22 +60,6 @@ export class States {
 /** Step `t` alone. */
 export function stepOf(tape: Tape, { v }: Value, batch: number, t: number): Value {
   return { v: tape.view(v, (m) => rowsOf(m, t * batch, batch)), steps: 1 };
-}
-
-/** One step behind the other. */
-export function joinSteps(tape: Tape, parts: readonly Var[]): Var {
-  const { backend } = tape;
-  const { rows, cols } = parts[0]!.value;
-  const at = (m: Matrix, t: number) => rowsOf(m, t * rows, rows);
-  const y = tape.result(parts.length * rows, cols, ...parts);
-  parts.forEach(({ value }, t) => {
-    backend.scaled(1, value, at(y.value, t), false);
-  });
-  return tape.record(y, () => {
-    parts.forEach((part, t) => {
-      if (part.tracked) backend.scaled(1, at(y.gradient(), t), part.gradient(), true);
-    });
-  });
 }
 
 /**

@@ -81,7 +81,8 @@ export class Tape {
     };
   }
 
-  private zeros(rows: number, cols: number): Matrix {
+  /** Room for a matrix of zeros. */
+  zeros(rows: number, cols: number): Matrix {
     const m = this.backend.alloc(rows, cols);
     this.backend.fill(m, 0);
     return m;

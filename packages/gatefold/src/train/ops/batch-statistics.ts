@@ -1,4 +1,4 @@
-import type { Model } from '@gatefold/runtime';
+import type { Model, Node } from '@gatefold/runtime';
 import type { Backend, Matrix } from '../backend/types.ts';
 import type { Tape, Var } from '../tape.ts';
 import { countedSteps } from './lengths.ts';
@@ -7,11 +7,15 @@ import type { TrainContext, Value } from './types.ts';
 /** Share of the newest batch in the running statistics. */
 const newest = 0.1;
 
-/** Names of the weights that hold statistics (batch normalization, Ioffe & Szegedy 2015): they follow the data. */
+/** Whether a node's weights hold statistics (batch normalization, Ioffe & Szegedy 2015): they follow the data. */
+export function holdsStatistics({ op, attributes }: Node): boolean {
+  return op === 'scaleShift' && attributes.epsilon !== undefined;
+}
+
+/** Names of the weights that do. */
 export function statisticsOf({ graphs }: Model): Set<string> {
   const nodes = Object.values(graphs).flatMap((graph) => graph.nodes);
-  const standing = nodes.filter(({ op, attributes }) => op === 'scaleShift' && attributes.epsilon !== undefined);
-  return new Set(standing.flatMap(({ weights }) => Object.values(weights)));
+  return new Set(nodes.filter(holdsStatistics).flatMap(({ weights }) => Object.values(weights)));
 }
 
 /** (x − mean)/√(variance + epsilon) of the batch's own rows; padding does not count. The running statistics follow. */

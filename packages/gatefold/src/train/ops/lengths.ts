@@ -15,6 +15,9 @@ export interface Placing {
   readonly pick: (t: number, length: number) => number;
 }
 
+/** The steps of each example backwards; padding stays behind them. */
+export const turned: Placing = { count: (length) => length, pick: (t, length) => length - 1 - t };
+
 /** The steps of x, placed anew. Behind the last step of an example it is repeated. */
 export function place(context: TrainContext, x: Value, placing: Placing): Value {
   return placeBeside(context, x, placing.count, [placing.pick]);

@@ -1,10 +1,7 @@
 import { cellOf } from '@gatefold/runtime';
 import { recur } from '../recurrence/index.ts';
-import { countedSteps, type Placing, place } from './lengths.ts';
+import { countedSteps, place, turned } from './lengths.ts';
 import type { TrainOp } from './types.ts';
-
-/** The steps of each example backwards; padding stays behind them. */
-const turned: Placing = { count: (length) => length, pick: (t, length) => length - 1 - t };
 
 export const recurrent: TrainOp = (context) => {
   const { tape, op, batch, input, optional, weight, recurrentDropout, before, after } = context;

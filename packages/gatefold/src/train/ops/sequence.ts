@@ -2,7 +2,7 @@ import { sizeOf } from '@gatefold/runtime';
 import { colsOf, type Matrix, rowsOf } from '../backend/types.ts';
 import { add, columns, combine, joinColumns, scaleRows } from '../functions.ts';
 import type { Var } from '../tape.ts';
-import { commonLengths, countedSteps, perStep, place, upTo } from './lengths.ts';
+import { commonLengths, countedSteps, perStep, place, turned, upTo } from './lengths.ts';
 import { windowsOf } from './linear.ts';
 import type { TrainContext, TrainOp, Value } from './types.ts';
 
@@ -11,9 +11,7 @@ const last: TrainOp = (context) => {
   return { y: { v, steps: 1 } };
 };
 
-const reverse: TrainOp = (context) => {
-  return { y: place(context, context.input('x'), { count: (length) => length, pick: (t, length) => length - 1 - t }) };
-};
+const reverse: TrainOp = (context) => ({ y: place(context, context.input('x'), turned) });
 
 const pad: TrainOp = (context) => {
   const { op, input } = context;

@@ -1,8 +1,8 @@
 import type { Activation, StepOps } from '@gatefold/runtime';
 import { rowsOf } from '../backend/types.ts';
-import { add, affine, apply, coded, columns, linear, multiply, scaleRows } from '../functions.ts';
+import { add, affine, apply, coded, columns, joinRows, linear, multiply, scaleRows } from '../functions.ts';
 import type { Tape, Var } from '../tape.ts';
-import { order, type Recurrence, type RecurrenceResult, weightGradient, zeros } from './layer.ts';
+import { firstState, order, type Recurrence, type RecurrenceResult, weightGradient } from './layer.ts';
 
 /** The cell's own equations, as variables. */
 class TapeOps implements StepOps<Var> {
@@ -76,9 +76,9 @@ export function composed(tape: Tape, pre: Var, layer: Recurrence): RecurrenceRes
   let states: Record<string, Var> = {};
   for (const { name, width } of cell.states) {
     const cols = width === 'output' ? options.outputWidth : options.units;
-    states[name] = layer.initial[name] ?? tape.constant(zeros(tape, batch, cols));
+    states[name] = firstState(tape, layer, name, cols);
   }
-  let previous: Var = tape.constant(zeros(tape, batch, options.outputWidth));
+  let previous: Var = tape.constant(tape.zeros(batch, options.outputWidth));
   // The way back of this step comes after those of all steps.
   const trained = tape.variable(pre.value, true);
   tape.record(trained, () => {
@@ -113,19 +113,5 @@ export function composed(tape: Tape, pre: Var, layer: Recurrence): RecurrenceRes
       outputs[t] = previous;
     }
   });
-  return { y: stack(tape, outputs, batch), states };
-}
-
-/** Steps below each other. */
-function stack(tape: Tape, parts: readonly Var[], batch: number): Var {
-  const { backend } = tape;
-  const y = tape.result(parts.length * batch, parts[0]!.value.cols, ...parts);
-  parts.forEach((part, t) => {
-    backend.scaled(1, part.value, rowsOf(y.value, t * batch, batch), false);
-  });
-  return tape.record(y, () => {
-    parts.forEach((part, t) => {
-      if (part.tracked) backend.scaled(1, rowsOf(y.gradient(), t * batch, batch), part.gradient(), true);
-    });
-  });
+  return { y: joinRows(tape, outputs), states };
 }

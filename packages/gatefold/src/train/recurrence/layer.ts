@@ -32,10 +32,9 @@ export function order({ steps, backward }: Recurrence): number[] {
   return Array.from({ length: steps }, (_, i) => (backward ? steps - 1 - i : i));
 }
 
-export function zeros(tape: Tape, rows: number, cols: number): Matrix {
-  const m = tape.backend.alloc(rows, cols);
-  tape.backend.fill(m, 0);
-  return m;
+/** A state before the first step, [batch, width]. */
+export function firstState(tape: Tape, { initial, batch }: Recurrence, name: string, width: number): Var {
+  return initial[name] ?? tape.constant(tape.zeros(batch, width));
 }
 
 /** dW ← dW + Σ over steps of dzᵀ·v: where the steps of both stand at one distance it is one product. */
