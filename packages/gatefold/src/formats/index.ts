@@ -22,9 +22,13 @@ const others: readonly { name: string; is: (bytes: Uint8Array) => boolean }[] = 
   { name: 'a protocol buffer (an ONNX or TensorFlow model)', is: (bytes) => bytes[0] === 0x08 || bytes[0] === 0x0a },
 ];
 
-/** Node's Buffer is a Uint8Array whose slices are no copies: readers count on them. */
-function plainBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array {
-  return new Uint8Array(buffer, byteOffset, byteLength);
+/**
+ * The format of a file, and its bytes as plain ones: Node's Buffer is a Uint8Array whose slices are no copies, and readers count
+ * on them.
+ */
+function recognised({ buffer, byteOffset, byteLength }: Uint8Array): { bytes: Uint8Array; format: Format | undefined } {
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
+  return { bytes, format: formats.find(({ is }) => is(bytes)) };
 }
 
 /**
@@ -32,8 +36,7 @@ function plainBytes({ buffer, byteOffset, byteLength }: Uint8Array): Uint8Array 
  * @throws FILE_FORMAT for anything else, and what the readers throw
  */
 export async function readModel(given: Uint8Array, options: ReadOptions = {}): Promise<ReadModel> {
-  const bytes = plainBytes(given);
-  const format = formats.find(({ is }) => is(bytes));
+  const { bytes, format } = recognised(given);
   if (format) {
     const { model, version } = await format.read(bytes, options);
     return { model, format: { name: format.name, version } };
@@ -52,9 +55,9 @@ export async function readModel(given: Uint8Array, options: ReadOptions = {}): P
  * architecture. The weights are to be initialised.
  * @throws as readModel
  */
-export async function readArchitecture(bytes: Uint8Array, options: ReadOptions = {}): Promise<Model> {
-  const isModel = formats.some(({ is }) => is(bytes));
-  if (!isModel && isKerasArchitecture(bytes)) return readKerasArchitecture(bytes, options.name);
+export async function readArchitecture(given: Uint8Array, options: ReadOptions = {}): Promise<Model> {
+  const { bytes, format } = recognised(given);
+  if (!format && isKerasArchitecture(bytes)) return readKerasArchitecture(bytes, options.name);
   return (await readModel(bytes, options)).model;
 }
 
@@ -63,8 +66,7 @@ export async function readArchitecture(bytes: Uint8Array, options: ReadOptions =
  * @throws as readModel
  */
 export async function rereadModel(given: Uint8Array, model: Model, options: ReadOptions = {}): Promise<ReadModel> {
-  const bytes = plainBytes(given);
-  const format = formats.find(({ is }) => is(bytes));
+  const { bytes, format } = recognised(given);
   if (!format?.reread) return readModel(bytes, options);
   return { model: format.reread(bytes, model), format: { name: format.name, version: '' } };
 }
@@ -73,8 +75,8 @@ export async function rereadModel(given: Uint8Array, model: Model, options: Read
  * A model with the weights of a file that may hold no graph, taken by the names of its layers.
  * @throws OPTION_INVALID for files whose weights have no such names, FILE_*, MODEL_SHAPE
  */
-export function withWeightsOf(bytes: Uint8Array, model: Model): LentModel {
-  const format = formats.find(({ is }) => is(bytes));
+export function withWeightsOf(given: Uint8Array, model: Model): LentModel {
+  const { bytes, format } = recognised(given);
   if (!format?.lend) {
     fail('OPTION_INVALID', 'weights are taken by name from files of Keras', {
       place: '--weights',
@@ -86,8 +88,8 @@ export function withWeightsOf(bytes: Uint8Array, model: Model): LentModel {
 }
 
 /** The format whose writer can put compressed layers back into a file like this, where there is one. Never throws. */
-export function partsFormat(bytes: Uint8Array): string | undefined {
-  const format = formats.find(({ is }) => is(bytes));
+export function partsFormat(given: Uint8Array): string | undefined {
+  const { format } = recognised(given);
   return format?.readParts && format.name;
 }
 
@@ -95,8 +97,8 @@ export function partsFormat(bytes: Uint8Array): string | undefined {
  * The layers of a file that is not understood as a whole; the format's `write` puts them back into it.
  * @throws FILE_*, MODEL_UNSUPPORTED where there are none
  */
-export async function readParts(bytes: Uint8Array, options: ReadOptions = {}): Promise<FileParts> {
-  const format = formats.find(({ is }) => is(bytes));
+export async function readParts(given: Uint8Array, options: ReadOptions = {}): Promise<FileParts> {
+  const { bytes, format } = recognised(given);
   if (!format?.readParts) fail('MODEL_UNSUPPORTED', 'only whole models of this format are compressed');
   return format.readParts(bytes, options);
 }
@@ -105,8 +107,8 @@ export async function readParts(bytes: Uint8Array, options: ReadOptions = {}): P
  * The text of an architecture file for a file of weights, to be completed by a person.
  * @throws OPTION_INVALID where the file needs none, FILE_*, MODEL_*
  */
-export function architectureTemplate(bytes: Uint8Array): string {
-  const format = formats.find(({ is }) => is(bytes));
+export function architectureTemplate(given: Uint8Array): string {
+  const { bytes, format } = recognised(given);
   if (!format?.template) {
     fail('OPTION_INVALID', 'only files of weights without a graph need an architecture', {
       place: '--template',

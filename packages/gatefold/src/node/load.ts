@@ -61,11 +61,8 @@ export async function loadModel(path: string, { arch, fix = [], weights }: LoadO
  */
 export async function loadArchitecture(path: string, fix: readonly string[] = []): Promise<Model> {
   const fixed = fixedNumbers(fix);
-  const { model } = await load(path, async (source, options) => ({
-    model: await readArchitecture(source, { ...options, fix: fixed }),
-    format: { name: '', version: '' },
-  }));
-  return model;
+  const { source, name, beside } = await opened(path);
+  return readArchitecture(source, { name, beside, fix: fixed });
 }
 
 /**

@@ -5,7 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { command, gatefold } from './gatefold.ts';
 
-const source = fileURLToPath(new URL('../../../../fixtures/onnx/in-place/custom.onnx', import.meta.url));
+const fixture = (name: string) => fileURLToPath(new URL(`../../../../fixtures/${name}`, import.meta.url));
+const source = fixture('onnx/in-place/custom.onnx');
+const whole = fixture('onnx/lstm-forward.onnx');
+const h5 = fixture('keras/k2-dense.h5');
 const folder = mkdtempSync(join(tmpdir(), 'gatefold-in-place-'));
 const at = (name: string) => join(folder, name);
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -41,6 +44,8 @@ describe('models that are not understood', () => {
 
   it.each([
     [['quantize', source, '--bits', '8', '-o', at('x.gatefold')], 'FILE_VERSION', 'compressed in place'],
+    [['quantize', source, '--bits', '8', '--weights', h5, '-o', at('x.onnx')], 'FILE_VERSION', 'field'],
+    [['quantize', whole, '--bits', '8', '--weights', h5, '-o', at('x.onnx')], 'MODEL_SHAPE', 'fits the graph'],
     [['quantize', source, '--bits', '8', '--data', at('d.npz'), '-o', at('x.onnx')], 'OPTION_INVALID', '--data'],
     [['prune', source, '--units', '0.5', '-o', at('x.onnx')], 'OPTION_INVALID', 'prune-units'],
     [['prune', source, '--threshold', '0.1', '--epochs', '1', '-o', at('x.onnx')], 'OPTION_INVALID', 'step "prune"'],

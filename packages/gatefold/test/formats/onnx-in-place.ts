@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type PruneOptions, prune, type QuantizeOptions, quantize } from '../../src/compress/index.ts';
 import { readNpz } from '../../src/data/npz.ts';
@@ -12,6 +12,15 @@ export const inPlaceFixtures = ['custom', 'old', 'branches'] as const;
 const path = (name: string) => fileURLToPath(new URL(`../../../../fixtures/onnx/in-place/${name}`, import.meta.url));
 
 export const inPlaceFile = (name: string): Uint8Array => new Uint8Array(readFileSync(path(`${name}.onnx`)));
+
+/**
+ * Fixtures of LSTM, GRU and RNN that the reader of whole models takes with matrices as they stand: those of coupled gates it
+ * turns around.
+ */
+export const wholeFiles = (): [name: string, source: Uint8Array][] =>
+  readdirSync(path('..'))
+    .filter((name) => /^(lstm|gru|rnn|stacked|conv|states)-.*\.onnx$/.test(name) && !name.includes('coupled'))
+    .map((name) => [name, inPlaceFile(`../${name.slice(0, -5)}`)]);
 
 export interface Compressed extends WrittenModel {
   readonly parts: FileParts;

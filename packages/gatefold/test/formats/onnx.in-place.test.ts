@@ -1,11 +1,11 @@
-import { decode, GatefoldError } from '@gatefold/runtime';
+import { decode, GatefoldError, type Model } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import { readModel, readParts, writerFor } from '../../src/formats/index.ts';
 import { decodeMessage } from '../../src/formats/onnx/proto/decode.ts';
 import { editMessage } from '../../src/formats/onnx/proto/edit.ts';
 import { encodeMessage } from '../../src/formats/onnx/proto/encode.ts';
 import { messages } from '../../src/formats/onnx/proto/schema.ts';
-import { inPlaceFile, inPlaceFixtures, pruned, quantized } from './onnx-in-place.ts';
+import { inPlaceFile, inPlaceFixtures, pruned, quantized, wholeFiles } from './onnx-in-place.ts';
 
 const { write } = writerFor('onnx', 'test');
 
@@ -151,8 +151,9 @@ describe('codes in place', () => {
       opsetImport: [{ version: 17 }],
       graph: {
         node: [
+          { opType: 'Constant', name: 'k', output: ['c'], attribute: [{ name: 'value', t: tensor('', [3, 4], 0) }] },
           { opType: 'MatMul', name: 'm', input: ['x', 'w'], output: ['a'] },
-          { opType: 'Odd', domain: 'mine', name: 'o', input: ['a', 'v'], output: ['y'] },
+          { opType: 'Odd', domain: 'mine', name: 'o', input: ['a', 'v', 'c'], output: ['y'] },
         ],
         initializer: [tensor('w', [3, 4], 0), tensor('v', [4, 3], 48)],
         input: [{ name: 'x' }],
@@ -162,12 +163,57 @@ describe('codes in place', () => {
     const beside = async () => Uint8Array.from([...raw, ...raw]);
     const { model } = await readParts(own, { beside });
     const { bytes } = await write(model, { source: own, beside });
-    const { initializer } = decodeMessage('Model', bytes).graph!;
-    expect(initializer.map(({ rawData, externalData, dataLocation }) => [rawData, externalData, dataLocation])).toEqual(
-      [
-        [raw, [], undefined],
-        [raw, [], undefined],
-      ],
+    const { initializer, node } = decodeMessage('Model', bytes).graph!;
+    const stored = [...initializer, node[0]!.attribute[0]!.t!];
+    expect(stored.map(({ rawData, externalData, dataLocation }) => [rawData, externalData, dataLocation])).toEqual(
+      Array.from({ length: 3 }, () => [raw, [], undefined]),
     );
+  });
+
+  it('leave out all layers of a chain whose first matrix somebody else needs', async () => {
+    const many = 8000;
+    const places = Array.from({ length: many + 1 }, (_, i) => `w${i}`);
+    const chain = encodeMessage('Model', {
+      irVersion: 8,
+      opsetImport: [{ version: 17 }],
+      graph: {
+        node: [
+          { opType: 'Odd', domain: 'mine', name: 'o', input: ['w0'], output: ['y'] },
+          ...places.slice(1).map((next, i) => ({ opType: 'RNN', name: 'r', input: ['x', places[i]!, next] })),
+          { opType: 'MatMul', name: 'm', input: ['x', 'own'], output: ['z'] },
+        ],
+        initializer: [
+          ...places.map((name) => ({ name, dims: [1, 2, 2], dataType: 1, rawData: new Uint8Array(16) })),
+          { name: 'own', dims: [2, 2], dataType: 1, rawData: new Uint8Array(16) },
+        ],
+        input: [{ name: 'x' }],
+      },
+    });
+    const { model, left } = await readParts(chain);
+    expect(Object.keys(model.weights)).toEqual(['own']);
+    expect(left.map(({ name }) => name)).toEqual(['r', ...places.slice(1, many).map((_, i) => `r@${i + 1}`)]);
+    expect(left[0]!.reason).toContain('Odd "o"');
+    expect(left.at(-1)!.reason).toContain(`"w${many - 1}"`);
+  });
+});
+
+const matricesOf = ({ weights }: Model) =>
+  Object.values(weights)
+    .filter(({ shape }) => shape.length === 2)
+    .map((weight) => hex(new Uint8Array(decode(weight).buffer)));
+
+// The reader of whole models is held to onnxruntime's outputs: gates, directions and layouts in place must be the same.
+describe('files that are understood as a whole', () => {
+  it.each(wholeFiles())('%s: the same matrices in place, before and after', async (_, source) => {
+    expect(matricesOf((await readModel(source)).model)).toEqual(
+      expect.arrayContaining(matricesOf((await readParts(source)).model)),
+    );
+    for (const bits of [8, 12]) {
+      const { bytes, model } = await quantized(source, { bits });
+      const { model: back } = await readModel(bytes);
+      expect(matricesOf(back)).toEqual(expect.arrayContaining(matricesOf(model)));
+    }
+    const { bytes, model } = await pruned(source, { threshold: 0.1 });
+    expect(matricesOf((await readModel(bytes)).model)).toEqual(expect.arrayContaining(matricesOf(model)));
   });
 });

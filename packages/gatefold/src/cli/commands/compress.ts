@@ -54,7 +54,7 @@ export async function compressWith(
       fail('OPTION_INVALID', 'the report would overwrite the model', { place: '--html', found: flags.html });
     }
   }
-  const before = await openModel(context, path, flags).catch((error) => inPlaceReason(error, path, flags.output));
+  const before = await openModel(context, path, flags).catch((error) => inPlaceReason(error, path, flags));
   if (before instanceof GatefoldError) {
     await compressInPlace(context, path, recipe, flags, before);
     return;

@@ -17,8 +17,14 @@ const meaningless = ['MODEL_UNSUPPORTED', 'MODEL_SHAPE', 'MODEL_INVALID', 'FILE_
  * Why a model can only be compressed in place: the error of its reader, where layers can be put back into such a file and the
  * output is one. Throws all other errors on.
  */
-export async function inPlaceReason(error: unknown, path: string, output: string): Promise<GatefoldError> {
+export async function inPlaceReason(
+  error: unknown,
+  path: string,
+  { output, weights }: CompressFlags,
+): Promise<GatefoldError> {
   if (!(error instanceof GatefoldError) || !meaningless.includes(error.code)) throw error;
+  // Weights of another file need the whole graph, and may be what does not fit.
+  if (weights !== undefined) throw error;
   const format = partsFormat(await readBytes(path));
   if (format === undefined) throw error;
   if (writerOf(output).name !== format) {
@@ -102,9 +108,7 @@ function leftText(left: readonly LeftNode[]): string {
 
 /** Everything that would run the model, whose rest has no meaning here. */
 function refuseRunning(flags: CompressFlags, { steps }: Recipe, reason: GatefoldError): void {
-  const given = (['data', 'train', 'calibrate', 'html', 'maxDrop', 'resume', 'weights'] as const).find(
-    (name) => flags[name],
-  );
+  const given = (['data', 'train', 'calibrate', 'html', 'maxDrop', 'resume'] as const).find((name) => flags[name]);
   const step = steps.find((each) => trains(each) || needsRuns(each));
   if (given === undefined && !step) return;
   const place = given === undefined ? `the step "${step!.pass}"` : `--${given === 'maxDrop' ? 'max-drop' : given}`;

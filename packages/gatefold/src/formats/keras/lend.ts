@@ -12,6 +12,7 @@ import {
 import { gateMatrix, gateRows, kerasGates } from '../gates.ts';
 import { openHdf5 } from '../hdf5/index.ts';
 import type { LentModel } from '../types.ts';
+import { transposed } from './layer.ts';
 import { type FileArray, Weights } from './supply.ts';
 import { textList } from './weight-source.ts';
 
@@ -193,9 +194,5 @@ function ofLayer({ op }: Node, arrays: FileLayer['arrays']): Offers | undefined 
 function turned(array: FileArray): Offer {
   const columns = array.shape.at(-1)!;
   const rows = sizeOf(array.shape.slice(0, -1));
-  const read = () => {
-    const data = array.read();
-    return Float32Array.from({ length: data.length }, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]!);
-  };
-  return { shape: [columns, rows], read };
+  return { shape: [columns, rows], read: () => transposed({ shape: [rows, columns], data: array.read() }).data };
 }

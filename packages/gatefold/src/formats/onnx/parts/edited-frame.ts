@@ -2,7 +2,7 @@ import { editMessage } from '../proto/edit.ts';
 import { encodeMessage } from '../proto/encode.ts';
 import { messages } from '../proto/schema.ts';
 import type { Writer } from '../write/writer.ts';
-import type { Frame, Held } from './frames.ts';
+import { type Frame, type Held, initializersAreInputs } from './frames.ts';
 
 /** What changes in a graph. */
 export interface EditedFrame {
@@ -15,8 +15,6 @@ export interface EditedFrame {
 }
 
 const { Graph: graphFields, Node: nodeFields, Attribute: attributeFields, Tensor: tensorFields } = messages;
-/** Up to this version of the format an initializer is an input as well. */
-const lastVersionOfInputs = 3;
 
 /** The bytes of a graph with what changes in it and in the graphs inside it. */
 export function editFrame(
@@ -52,7 +50,7 @@ export function editFrame(
     });
     return [edited];
   };
-  const inputs = irVersion <= lastVersionOfInputs ? writer.tensors : [];
+  const inputs = initializersAreInputs(irVersion) ? writer.tensors : [];
   return editMessage(
     bytes,
     (field, index, content) => {
@@ -85,10 +83,11 @@ function editConstant(node: Uint8Array, edit: (tensor: Uint8Array) => Uint8Array
 }
 
 const dataFields: readonly number[] = [
-  ...[tensorFields.floatData, tensorFields.rawData, tensorFields.externalData, tensorFields.dataLocation].map(
-    ([number]) => number,
-  ),
-];
+  tensorFields.floatData,
+  tensorFields.rawData,
+  tensorFields.externalData,
+  tensorFields.dataLocation,
+].map(([number]) => number);
 
 /** A tensor with other raw data, wherever its own stood. */
 export function withNumbers(tensor: Uint8Array, rawData: Uint8Array): Uint8Array {

@@ -1,7 +1,7 @@
 import type { WriteOptions } from '../../types.ts';
 import { externalBytes } from '../graph/initializer.ts';
 import { type EditedFrame, withNumbers } from './edited-frame.ts';
-import type { Frame } from './frames.ts';
+import type { Frame, Held } from './frames.ts';
 
 /** Puts tensors whose data stand beside the source into the file, which then needs no other. @throws FILE_* */
 export async function inlined(
@@ -11,15 +11,22 @@ export async function inlined(
 ): Promise<void> {
   for (const frame of frames) {
     const { tensors } = edits.get(frame)!;
-    for (const [index, tensor] of frame.graph.initializer.entries()) {
-      const name = tensor.name ?? '';
-      if (tensor.dataLocation !== 1) continue;
-      const held = frame.constants.get(name) ?? {
-        ...{ name, tensor, frame, index, kind: 'initializer' as const, users: [] },
-      };
-      if (tensors.has(held)) continue;
-      const data = await externalBytes(tensor, name, beside);
+    for (const held of storedIn(frame)) {
+      if (held.tensor.dataLocation !== 1 || tensors.has(held)) continue;
+      const data = await externalBytes(held.tensor, held.name, beside);
       tensors.set(held, (bytes) => withNumbers(bytes, data));
     }
   }
+}
+
+/** All tensors that stand in a graph: its initializers, those too that the caller may give anew, and its Constant nodes. */
+function storedIn(frame: Frame): Held[] {
+  const { graph, constants } = frame;
+  const initializers = graph.initializer.map(
+    (tensor, index): Held =>
+      constants.get(tensor.name ?? '') ?? {
+        ...{ name: tensor.name ?? '', tensor, frame, index, kind: 'initializer', users: [] },
+      },
+  );
+  return [...initializers, ...[...constants.values()].filter(({ kind, of }) => kind === 'node' && !of)];
 }

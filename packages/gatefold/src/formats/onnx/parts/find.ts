@@ -1,8 +1,8 @@
 import type { LeftNode } from '../../types.ts';
 import type { CellName } from '../ops/recurrent-weights.ts';
 import type { Message } from '../proto/schema.ts';
-import { constantAt, type Frame, framesOf, type Held, isStandard } from './frames.ts';
-import { uniqueName } from './names.ts';
+import { constantAt, type Frame, framesOf, type Held, isStandard, type User } from './frames.ts';
+import { UniqueNames } from './names.ts';
 
 /** How a matrix stands in the file: by direction and gate, as [inputs, outputs], or as [outputs, inputs]. */
 export type Form = 'gates' | 'columns' | 'rows';
@@ -50,8 +50,8 @@ export function findSites(graph: Message<'Graph'>, irVersion: number): Found {
   const frames = framesOf(graph, irVersion);
   const left: LeftNode[] = [];
   const rest: Record<string, number> = {};
-  const names = new Set<string>();
-  let sites: Site[] = [];
+  const names = new UniqueNames();
+  const sites: Site[] = [];
   for (const frame of frames) {
     frame.graph.node.forEach((node, index) => {
       const op = node.opType ?? '';
@@ -61,23 +61,14 @@ export function findSites(graph: Message<'Graph'>, irVersion: number): Found {
         rest[name] = (rest[name] ?? 0) + 1;
         return;
       }
-      const name = uniqueName(names, node.name || node.output.find((output) => output !== '') || op);
+      const name = names.take(node.name || node.output.find((output) => output !== '') || op);
       const shape = op in cells ? recurrentSite(frame, node) : denseSite(frame, node);
       if (typeof shape === 'string') left.push({ name, op, reason: shape });
       else sites.push({ frame, index, node, name, ...shape });
     });
   }
-  // A tensor that somebody else needs as it is would stand in the file twice.
-  for (;;) {
-    const known = new Map(sites.map((site) => [site.node, site]));
-    const shared = sites.filter((site) => sharedWith(site, known) !== undefined);
-    if (shared.length === 0) break;
-    for (const site of shared) {
-      left.push({ name: site.name, op: site.node.opType!, reason: sharedWith(site, known)! });
-    }
-    sites = sites.filter((site) => !shared.includes(site));
-  }
-  return { frames, sites, left, rest };
+  const kept = withoutShared(sites);
+  return { frames, sites: kept.sites, left: [...left, ...kept.left], rest };
 }
 
 type Shape = Pick<Site, 'form' | 'slots' | 'cell'>;
@@ -120,14 +111,65 @@ function denseSite(frame: Frame, node: Message<'Node'>): Shape | string {
   return { form: turned === (held.of === undefined) ? 'rows' : 'columns', slots: [{ at: 1, role: 'kernel', held }] };
 }
 
-/** Why a site cannot be: one of its tensors has a user that is no site, or takes it in another form. */
-function sharedWith({ node, form, slots }: Site, known: ReadonlyMap<Message<'Node'>, Site>): string | undefined {
-  for (const { held } of slots) {
-    const other = held.users.find((user) => {
-      const site = user.node && known.get(user.node);
-      return !site || site.form !== form || !site.slots.some(({ at }) => at === user.slot);
+/**
+ * Leaves out sites one of whose tensors somebody else needs as it is: it would stand in the file twice. Whoever is left out needs
+ * its tensors too, so that the sites which share them are asked again, and no others: a file may chain any number of them.
+ */
+function withoutShared(all: readonly Site[]): Pick<Found, 'sites' | 'left'> {
+  const known = new Map(all.map((site) => [site.node, site]));
+  const left: LeftNode[] = [];
+  let asked: Iterable<Site> = all;
+  for (;;) {
+    const others = new OtherUsers(known);
+    const shared = [...asked].flatMap((site) => {
+      const reason = sharedWith(site, others);
+      return reason === undefined ? [] : [{ site, reason }];
     });
+    if (shared.length === 0) return { sites: [...known.values()], left };
+    for (const { site, reason } of shared) {
+      known.delete(site.node);
+      left.push({ name: site.name, op: site.node.opType!, reason });
+    }
+    const tensors = new Set(shared.flatMap(({ site }) => site.slots.map(({ held }) => held)));
+    const users = [...tensors].flatMap((held) => held.users);
+    asked = new Set(users.flatMap(({ node }) => (node && known.get(node)) ?? []));
+  }
+}
+
+/** Who needs tensors beside the sites that take them in the same form: looked for once, however many take them. */
+class OtherUsers {
+  private readonly sites: ReadonlyMap<Message<'Node'>, Site>;
+  private readonly found: Readonly<Record<Form, Map<Held, User | undefined>>> = {
+    gates: new Map(),
+    columns: new Map(),
+    rows: new Map(),
+  };
+
+  constructor(sites: ReadonlyMap<Message<'Node'>, Site>) {
+    this.sites = sites;
+  }
+
+  of(held: Held, form: Form): User | undefined {
+    const found = this.found[form];
+    if (!found.has(held))
+      found.set(
+        held,
+        held.users.find((user) => !this.takes(user, form)),
+      );
+    return found.get(held);
+  }
+
+  private takes({ node, slot }: User, form: Form): boolean {
+    const site = node && this.sites.get(node);
+    return site?.form === form && site.slots.some(({ at }) => at === slot);
+  }
+}
+
+/** Why a site cannot be: one of its tensors has another user. */
+function sharedWith({ node, form, slots }: Site, others: OtherUsers): string | undefined {
+  for (const { held } of slots) {
     if (held.of && held.of.users.length > 1) return `its weight "${held.of.name}" is used by other nodes too`;
+    const other = others.of(held, form);
     if (!other) continue;
     const who = !other.node
       ? 'an output of the graph'

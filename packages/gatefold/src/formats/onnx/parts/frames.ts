@@ -38,9 +38,13 @@ interface Mutable {
   readonly computed: Set<string>;
 }
 
+/** Up to version 3 of the format an initializer must be an input too; after that, one that is may be given anew by the caller. */
+export function initializersAreInputs(irVersion: number): boolean {
+  return irVersion <= 3;
+}
+
 /**
- * The graphs of a file, outermost first, with the users of every constant. Initializers that are inputs too can be given anew by
- * the caller since version 4 of the format, and are no constants.
+ * The graphs of a file, outermost first, with the users of every constant. What the caller may give anew is none.
  */
 export function framesOf(graph: Message<'Graph'>, irVersion: number): Frame[] {
   const frames = collect(graph, undefined, irVersion);
@@ -51,7 +55,7 @@ export function framesOf(graph: Message<'Graph'>, irVersion: number): Frame[] {
 function collect(graph: Message<'Graph'>, outer: Frame | undefined, irVersion: number): Frame[] {
   const frame: Mutable = { graph, outer, inner: new Map(), constants: new Map(), computed: new Set() };
   const out: Frame[] = [frame];
-  const given = new Set(irVersion < 4 ? [] : graph.input.map(({ name }) => name));
+  const given = new Set(initializersAreInputs(irVersion) ? [] : graph.input.map(({ name }) => name));
   const hold = (
     name: string | undefined,
     tensor: Message<'Tensor'>,

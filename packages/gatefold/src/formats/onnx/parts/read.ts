@@ -8,7 +8,7 @@ import type { Message } from '../proto/schema.ts';
 import { type Found, findSites, type Site } from './find.ts';
 import type { Held } from './frames.ts';
 import { fromFile, matrixShape, nodeNames, weightNames } from './matrices.ts';
-import { uniqueName } from './names.ts';
+import { UniqueNames } from './names.ts';
 
 /** LSTM, GRU, RNN and MatMul mean what they do since this operator set. */
 const firstOpset = 7;
@@ -36,10 +36,10 @@ export function openParts(bytes: Uint8Array): PartsFile {
   }
   if (file.trainingInfo.length > 0) fail('MODEL_UNSUPPORTED', 'a file that trains its own weights');
   const keys = new Map<Held, string>();
-  const taken = new Set<string>();
+  const names = new UniqueNames();
   const keyOf = (used: Held) => {
     const held = used.of ?? used;
-    const key = keys.get(held) ?? uniqueName(taken, held.name);
+    const key = keys.get(held) ?? names.take(held.name);
     keys.set(held, key);
     return key;
   };

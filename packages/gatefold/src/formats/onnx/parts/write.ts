@@ -36,16 +36,18 @@ export async function writeParts(model: Model, { source, beside }: WriteOptions)
   const products: Record<'integer' | 'float', string[]> = { integer: [], float: [] };
   for (const site of sites) {
     const own = nodeNames(site).map((each) => nodes.get(each) ?? lost(each));
-    const coded = site.slots.filter((slot) => weightsOf(model, site, slot, opened).some(isCoded));
+    const coded: Slot[] = [];
     for (const slot of site.slots) {
       const { held } = slot;
+      const stored = held.of ?? held;
       const weights = weightsOf(model, site, slot, opened);
-      const source = held.of ?? held;
-      if (coded.includes(slot)) {
-        for (const each of new Set([source, held])) edits.get(each.frame)!.tensors.set(each, undefined);
+      if (weights.some(isCoded)) {
+        coded.push(slot);
+        for (const each of [stored, held]) edits.get(each.frame)!.tensors.set(each, undefined);
       } else if (weights.some(({ sparsity }) => sparsity)) {
-        const numbers = toFile(site, slot, weights.map(decode));
-        edits.get(source.frame)!.tensors.set(source, (tensor) => withNumbers(tensor, floatBytes(numbers)));
+        // Made when the tensor is written: others may share it.
+        const numbers = () => floatBytes(toFile(site, slot, weights.map(decode)));
+        edits.get(stored.frame)!.tensors.set(stored, (tensor) => withNumbers(tensor, numbers()));
       }
     }
     if (coded.length === 0) continue;
