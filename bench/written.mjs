@@ -26,19 +26,19 @@ const runtimes = {
     return ort;
   },
 };
-const files = {
-  float32: model,
-  'int8, integer kernels': quantize(model, { bits: 8 }).model,
-  '6 bits, integer kernels': quantize(model, { bits: 6 }).model,
-  'int8, float32 operands': quantize(model, { bits: 8, operand: 'f32' }).model,
-  'int4, float32 operands': quantize(model, { bits: 4, operand: 'f32' }).model,
-  'int8, in place': quantize(model, { bits: 8 }).model,
-};
 const { write } = writerFor('onnx', 'written.mjs');
+const asOnnx = async (made) => ({ made, ...(await write(made, {})) });
+const files = {
+  float32: await asOnnx(model),
+  'int8, integer kernels': await asOnnx(quantize(model, { bits: 8 }).model),
+  '6 bits, integer kernels': await asOnnx(quantize(model, { bits: 6 }).model),
+  'int8, float32 operands': await asOnnx(quantize(model, { bits: 8, operand: 'f32' }).model),
+  'int4, float32 operands': await asOnnx(quantize(model, { bits: 4, operand: 'f32' }).model),
+  'int8, in place': { made: quantize(model, { bits: 8 }).model, bytes: await inPlace() },
+};
 
 let isWorse = false;
-for (const [name, made] of Object.entries(files)) {
-  const bytes = name.endsWith('in place') ? await inPlace() : (await write(made, {})).bytes;
+for (const [name, { made, bytes }] of Object.entries(files)) {
   const exact = sameWeights(made, (await readModel(bytes)).model);
   const ours = classes(createSession(made).run(images, { batch: count })[output].data);
   for (const [runtime, open] of Object.entries(runtimes)) {

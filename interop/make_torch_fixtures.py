@@ -18,24 +18,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from torch_weights import randomize
+
 torch.manual_seed(5)
 # The legacy form of whole modules keeps the source of their classes and where it stands: nothing that a reader needs.
 torch.serialization.get_source_lines_and_file = lambda obj: (["pass"], 0, "models.py")
 folder = Path(__file__).resolve().parent.parent / "fixtures" / "torch"
 folder.mkdir(parents=True, exist_ok=True)
-
-
-def randomize(module):
-    """Larger weights than the initial ones, so that gates leave their linear part; statistics that are not 0 and 1."""
-    with torch.no_grad():
-        for name, parameter in module.named_parameters():
-            parameter.copy_(torch.randn_like(parameter) * (0.5 if parameter.dim() > 1 else 0.3))
-        for name, buffer in module.named_buffers():
-            if name.endswith("running_mean"):
-                buffer.copy_(torch.randn_like(buffer) * 0.3)
-            if name.endswith("running_var"):
-                buffer.copy_(torch.rand_like(buffer) + 0.5)
-    return module.eval()
 
 
 def vectors(name, x, y):

@@ -15,6 +15,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from torch_weights import randomize
+
 torch.manual_seed(11)
 folder = Path(__file__).resolve().parent.parent / "fixtures" / "torchscript"
 folder.mkdir(parents=True, exist_ok=True)
@@ -144,24 +146,12 @@ def save(module, name):
     torch.jit.load(folder / name)
 
 
-def randomize(module):
-    with torch.no_grad():
-        for parameter in module.parameters():
-            parameter.copy_(torch.randn_like(parameter) * 0.4)
-        for name, buffer in module.named_buffers():
-            if name.endswith("running_mean"):
-                buffer.copy_(torch.randn_like(buffer) * 0.3)
-            if name.endswith("running_var"):
-                buffer.copy_(torch.rand_like(buffer) + 0.5)
-    return module.eval()
-
-
 def main():
     cases = {"norms": (Norms(), torch.randn(2, 7, 5)), "ids": (Ids(), torch.randint(0, 11, (2, 6))),
              "front": (Front(), torch.randn(2, 12, 3)), "states": (States(), torch.randn(3, 5, 4)),
              "joined": (Joined(), torch.randn(2, 5, 4))}
     for name, (module, x) in cases.items():
-        randomize(module)
+        randomize(module, 0.4, 0.4)
         with torch.no_grad():
             y = module(x)
         outputs = [y] if isinstance(y, torch.Tensor) else list(y)
@@ -169,8 +159,8 @@ def main():
         np.savez(folder / f"{name}.npz", **{"in": x.numpy(), **arrays})
         save(torch.jit.script(module), f"{name}-script.pt")
         save(torch.jit.trace(module, x), f"{name}-trace.pt")
-    save(torch.jit.script(randomize(Loop())), "loop.pt")
-    save(torch.jit.script(randomize(Branch())), "branch.pt")
+    save(torch.jit.script(randomize(Loop(), 0.4, 0.4)), "loop.pt")
+    save(torch.jit.script(randomize(Branch(), 0.4, 0.4)), "branch.pt")
 
 
 if __name__ == "__main__":

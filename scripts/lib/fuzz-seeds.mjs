@@ -29,6 +29,30 @@ function torchSeeds() {
   });
 }
 
+/** The smallest files of an extension, with the architecture that stands beside those of weights. */
+function kerasSeeds(extension) {
+  const folder = at('fixtures/keras/');
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(extension))
+    .map((name) => {
+      const json = folder + name.replace(/(\.weights-only|\.weights)?\.(h5|keras)$/, '.json');
+      return {
+        name,
+        bytes: new Uint8Array(readFileSync(folder + name)),
+        ...(existsSync(json) ? { architecture: readFileSync(json, 'utf8') } : {}),
+      };
+    })
+    .sort((a, b) => a.bytes.length - b.bytes.length)
+    .slice(0, 24);
+}
+
+/** With the graph of each, which weights are taken into. */
+function hdf5Seeds() {
+  return Promise.all(
+    kerasSeeds('.h5').map(async (seed) => ({ ...seed, graph: (await readModel(seed.bytes, seed)).model })),
+  );
+}
+
 /** Archives whose members have no checksums, so that mutants of their code are read. */
 function torchscriptSeeds() {
   const folder = at('fixtures/torchscript/');
@@ -51,19 +75,6 @@ function torchscriptSeeds() {
 
 /** Small valid files of every reader: fixtures, containers of every encoding made from one of them, and made-up JSON. */
 export async function fuzzSeeds(reader) {
-  const folder = at('fixtures/keras/');
-  const keras = readdirSync(folder)
-    .filter((name) => /\.(h5|keras)$/.test(name))
-    .map((name) => {
-      const json = folder + name.replace(/(\.weights-only|\.weights)?\.(h5|keras)$/, '.json');
-      return {
-        name,
-        bytes: new Uint8Array(readFileSync(folder + name)),
-        ...(existsSync(json) ? { architecture: readFileSync(json, 'utf8') } : {}),
-      };
-    })
-    .sort((a, b) => a.bytes.length - b.bytes.length)
-    .slice(0, 24);
   const tflite = readdirSync(at('fixtures/tflite/'))
     .filter((name) => name.endsWith('.tflite'))
     .map((name) => ({ name, bytes: new Uint8Array(readFileSync(at(`fixtures/tflite/${name}`))) }));
@@ -77,7 +88,7 @@ export async function fuzzSeeds(reader) {
     const { bytes } = await writerFor('onnx', 'fuzz').write(quantize(float, { bits: 8 }).model, {});
     onnx.push({ name: `int8 ${name}`, bytes });
   }
-  const { model } = await readModel(new Uint8Array(readFileSync(`${folder}k3-sequential.keras`)));
+  const { model } = await readModel(new Uint8Array(readFileSync(at('fixtures/keras/k3-sequential.keras'))));
   const containers = [{ name: 'float', bytes: writeGatefold(model) }];
   for (const options of settings) {
     const chosen = options.mixed && !JSON.stringify(model).includes('recurrent') ? { bits: 4 } : options;
@@ -90,7 +101,7 @@ export async function fuzzSeeds(reader) {
   containers.push({ name: 'sparse float', bytes: writeGatefold(sparse) });
   const readers = {
     gatefold: containers,
-    keras,
+    keras: [...kerasSeeds('.keras'), ...(await hdf5Seeds())],
     tfjs: tfjsSeeds(),
     rtneural: rtneuralSeeds,
     ml5: [ml5Seed],

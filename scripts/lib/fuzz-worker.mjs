@@ -22,8 +22,9 @@ for (let i = from; i < to; i++) {
     } else {
       const options = beside ? { beside } : {};
       const given = origin.architecture ? { ...options, architecture: origin.architecture } : options;
-      await readModel(bytes, given).catch((error) => throughParts(error, bytes, options));
-      if (origin.name.endsWith('.h5')) withWeightsOf(bytes, (await readModel(origin.bytes, given)).model);
+      // Weights are taken from files that are refused as models as well.
+      if (origin.graph && random() < 0.5) withWeightsOf(bytes, origin.graph);
+      else await readModel(bytes, given).catch((error) => throughParts(error, bytes, options));
     }
   } catch (error) {
     outcome = error?.name === 'GatefoldError' ? error.code : undefined;

@@ -5,7 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { readNpz } from '../../src/data/npz.ts';
 import { listZip, memberStart } from '../../src/data/zip.ts';
 import { architectureTemplate, readModel, writerFor } from '../../src/formats/index.ts';
+import { functions } from '../../src/formats/torch/script/functions/index.ts';
 import { parseCode } from '../../src/formats/torch/script/parse.ts';
+import type { Value } from '../../src/formats/torch/script/values.ts';
 import { difference } from './onnx-support.ts';
 
 const folder = fileURLToPath(new URL('../../../../fixtures/torchscript/', import.meta.url));
@@ -101,6 +103,14 @@ describe('code that says more than layers', () => {
     ['joined-trace.pt', 'torch.add(_0, x)', 'torch.add(_0, 1)', 'not given the output'],
   ])('%s with %s → %s', async (name, from, to, words) => {
     expect((await refusal(changed(name, from, to))).message).toContain(words);
+  });
+
+  it('adds no values of which nothing tells that their dimensions are the same', () => {
+    const call = (...given: Value[]) => ({ given, named: new Map(), place: 'forward', add: () => 'layer' });
+    const [transpose, add] = [functions.get('transpose')!, functions.get('add')!];
+    const x: Value = { kind: 'value', memory: { layer: 'input' }, axes: [{}, {}, {}] };
+    expect(add(call(x, x))).toMatchObject({ memory: { layer: 'layer' } });
+    expect(() => add(call(x, transpose(call(x, 1, 2))))).toThrow('broadcasts');
   });
 
   it('is parsed in time, whatever it holds', () => {

@@ -3,7 +3,7 @@ import type { Architecture, ArchitectureLayer, Followed, StateDict } from '../..
 import { TorchTensor } from '../tensor.ts';
 import { type Archive, Interpreter, type ScriptModule } from './interpret.ts';
 import { type CodeFile, parseCode } from './parse.ts';
-import { type LayerValue, NotFollowed, stop, type Value } from './values.ts';
+import { isKind, itemsOf, type LayerValue, NotFollowed, prefixOf, stop, type Value } from './values.ts';
 
 /** Text of a file under `code/` of the archive; undefined where there is none. */
 export type CodeOf = (path: string) => string | undefined;
@@ -35,17 +35,11 @@ export function followScript(root: PyObject, tensors: StateDict, codeOf: CodeOf)
 
 /** Layers that forward() returns; other things that it returns beside them are left out. */
 function outputsOf(returned: Value): { names: string[]; isPart: boolean } {
-  const flat = (value: Value): Value[] =>
-    typeof value === 'object' && value?.kind === 'list' ? value.items.flatMap(flat) : [value];
+  const flat = (value: Value): readonly Value[] => itemsOf(value)?.flatMap(flat) ?? [value];
   const all = flat(returned);
-  const names = all.flatMap((value) =>
-    typeof value === 'object' && value?.kind === 'value' ? [value.memory.layer] : [],
-  );
-  const unknown = all.find((value) => typeof value === 'object' && value?.kind === 'unknown');
+  const names = all.flatMap((value) => (isKind(value, 'value') ? [value.memory.layer] : []));
   if (names.length === 0) {
-    stop(
-      typeof unknown === 'object' && unknown?.kind === 'unknown' ? unknown.why : 'it returns the output of no layer',
-    );
+    stop(all.find((value) => isKind(value, 'unknown'))?.why ?? 'it returns the output of no layer');
   }
   return { names: [...new Set(names)], isPart: names.length < all.length };
 }
@@ -54,7 +48,7 @@ function outputsOf(returned: Value): { names: string[]; isPart: boolean } {
 function keysOf(layer: ArchitectureLayer, tensors: StateDict): string[] {
   if (!('weights' in layer)) return [];
   if ('keys' in layer && layer.keys) return Object.values(layer.keys).filter((key) => key !== undefined);
-  const prefix = layer.weights === '' ? '' : `${layer.weights}.`;
+  const prefix = prefixOf(layer.weights);
   return [...tensors.keys()].filter((key) => key.startsWith(prefix) && !key.slice(prefix.length).includes('.'));
 }
 
@@ -63,7 +57,7 @@ function inputOf(layers: readonly ArchitectureLayer[], tensors: StateDict): Arch
   for (const layer of layers) {
     if (layer.type === 'embedding') return { ids: true };
     if (!('weights' in layer)) continue;
-    const prefix = layer.weights === '' ? '' : `${layer.weights}.`;
+    const prefix = prefixOf(layer.weights);
     const key = layer.type === 'linear' || layer.type === 'conv1d' ? layer.keys?.kernel : undefined;
     const shape = tensors.get(key ?? `${prefix}weight_ih_l0`)?.shape ?? tensors.get(`${prefix}weight`)?.shape;
     const features = shape?.[shape.length > 1 ? 1 : 0];
@@ -112,7 +106,7 @@ class ScriptArchive implements Archive {
     const object = this.object(path);
     const code = object && this.file(object.type.module)?.classes.get(object.type.name);
     if (!code) return undefined;
-    const inside = (name: string) => (path === '' ? name : `${path}.${name}`);
+    const inside = (name: string) => `${prefixOf(path)}${name}`;
     return {
       ...code,
       className: object.type.path.replace(/^__torch__\./, '').replaceAll(/\.___torch_mangle_\d+/g, ''),

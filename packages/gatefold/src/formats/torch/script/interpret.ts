@@ -1,7 +1,7 @@
 import type { ArchitectureLayer } from '../../state-dict/index.ts';
 import { type Arguments, addRecurrent, cellStates, functions, isZero, questions } from './functions/index.ts';
 import type { Body, Code, Expression } from './parse.ts';
-import { type LayerValue, type ModuleValue, stop, type Value } from './values.ts';
+import { isKind, itemsOf, type LayerValue, type ModuleValue, stop, type Value } from './values.ts';
 
 /** What the archive tells of a module. */
 export interface ScriptModule {
@@ -126,7 +126,7 @@ export class Interpreter {
       const [only] = statement.targets;
       if (!statement.isTuple) scope.set(only!, value);
       else {
-        const items = typeof value === 'object' && value?.kind === 'list' ? value.items : undefined;
+        const items = itemsOf(value);
         if (!items || items.length !== statement.targets.length)
           stop(`${place || 'forward'} takes apart what is no tuple`);
         statement.targets.forEach((name, i) => {
@@ -155,8 +155,7 @@ export class Interpreter {
         return this.attribute(inner(expression.of), expression.name);
       case 'index': {
         const [of, index] = [inner(expression.of), inner(expression.index)];
-        const items = typeof of === 'object' && of?.kind === 'list' ? of.items : undefined;
-        const at = typeof index === 'number' ? items?.at(index) : undefined;
+        const at = typeof index === 'number' ? itemsOf(of)?.at(index) : undefined;
         return at ?? { kind: 'unknown', why: `${place || 'forward'} looks up what is not known` };
       }
       case 'call': {
@@ -167,9 +166,8 @@ export class Interpreter {
   }
 
   private attribute(of: Value, name: string): Value {
-    if (typeof of !== 'object' || of === null) return { kind: 'unknown', why: `".${name}" of what is not known` };
-    if (of.kind === 'function') return { kind: 'function', path: `${of.path}.${name}` };
-    if (of.kind !== 'module') return { kind: 'unknown', why: `".${name}" of what is not known` };
+    if (isKind(of, 'function')) return { kind: 'function', path: `${of.path}.${name}` };
+    if (!isKind(of, 'module')) return { kind: 'unknown', why: `".${name}" of what is not known` };
     const module = this.archive.module(of.path);
     const constant = module?.constants.get(name);
     if (constant) return this.value(constant, new Map(), 0, of.path);
@@ -187,12 +185,12 @@ export class Interpreter {
   ): Value {
     if (of.kind === 'attribute') {
       const object = this.value(of.of, scope, depth + 1, place);
-      if (typeof object === 'object' && object?.kind === 'module') {
+      if (isKind(object, 'module')) {
         return this.callModule(object, of.name, given, named, depth + 1);
       }
     }
     const callee = this.value(of, scope, depth + 1, place);
-    const path = typeof callee === 'object' && callee?.kind === 'function' ? callee.path : undefined;
+    const path = isKind(callee, 'function') ? callee.path : undefined;
     if (path === 'getattr') return this.attribute(given[0] ?? null, String(given[1]));
     if (path === 'annotate' || path === 'unchecked_cast') return given.at(-1) ?? null;
     if (path === 'ops.prim.RaiseException') stop(`${place || 'forward'} raises an exception`);
@@ -208,6 +206,5 @@ export class Interpreter {
 }
 
 function holdsLayer(value: Value): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return value.kind === 'list' ? value.items.some(holdsLayer) : value.kind === 'value' || value.kind === 'state';
+  return itemsOf(value)?.some(holdsLayer) ?? (isKind(value, 'value') || isKind(value, 'state'));
 }

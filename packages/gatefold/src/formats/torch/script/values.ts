@@ -61,6 +61,17 @@ export type Value =
   | { readonly kind: 'zeros' }
   | { readonly kind: 'unknown'; readonly why: string };
 
+export function isKind<K extends string>(value: Value | undefined, kind: K): value is Extract<Value, { kind: K }> {
+  return typeof value === 'object' && value !== null && value.kind === kind;
+}
+
+/** The items of a list; undefined for anything else. */
+export const itemsOf = (value: Value | undefined): readonly Value[] | undefined =>
+  isKind(value, 'list') ? value.items : undefined;
+
+/** What stands before the names of a module's own tensors and children. */
+export const prefixOf = (path: string): string => (path === '' ? '' : `${path}.`);
+
 /** Why forward() is not followed. Caught where the archive is opened: names and shapes are asked instead. */
 export class NotFollowed extends Error {}
 

@@ -1,5 +1,5 @@
 import type { ArchitectureLayer } from '../../../state-dict/index.ts';
-import { type Axis, axesOf, type LayerValue, setRole, stop, type Value } from '../values.ts';
+import { type Axis, axesOf, isKind, itemsOf, type LayerValue, setRole, stop, type Value } from '../values.ts';
 
 /** What a function of torch is given: arguments by place, or by name. */
 export interface Arguments {
@@ -13,10 +13,6 @@ export interface Arguments {
 
 /** Writes down what a call does; @throws NotFollowed where it has no meaning as layers. */
 export type Handler = (call: Arguments) => Value;
-
-export function isKind<K extends string>(value: Value | undefined, kind: K): value is Extract<Value, { kind: K }> {
-  return typeof value === 'object' && value !== null && value.kind === kind;
-}
 
 export function valueAt({ given, place }: Arguments, at = 0): LayerValue {
   const value = given[at];
@@ -43,9 +39,6 @@ export function numberAt({ given, place }: Arguments, at: number, otherwise?: nu
   const value = given[at] ?? otherwise;
   return typeof value === 'number' ? value : stop(`${place} has an option that is no number`);
 }
-
-export const itemsOf = (value: Value | undefined): readonly Value[] | undefined =>
-  isKind(value, 'list') ? value.items : undefined;
 
 /** Numbers of a list, or one that stands for a list. */
 export function numbersAt({ given, place }: Arguments, at: number): number[] {

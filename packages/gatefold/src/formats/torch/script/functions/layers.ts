@@ -1,10 +1,9 @@
-import { axesOf, setRole, stop } from '../values.ts';
+import { axesOf, itemsOf, prefixOf, setRole, stop } from '../values.ts';
 import {
   type Arguments,
   alongFeatures,
   features,
   type Handler,
-  itemsOf,
   keyAt,
   knownAxes,
   made,
@@ -28,7 +27,7 @@ function moduleOf(call: Arguments, names: readonly (readonly [at: number, name: 
   const [[first] = [1]] = names;
   const path = parentOf(keyAt(call, first));
   for (const [at, name] of names) {
-    if (keyAt(call, at) !== (path === '' ? name : `${path}.${name}`)) stop(`${call.place}: its weights are of others`);
+    if (keyAt(call, at) !== `${prefixOf(path)}${name}`) stop(`${call.place}: its weights are of others`);
   }
   return path;
 }

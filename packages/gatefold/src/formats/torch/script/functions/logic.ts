@@ -1,5 +1,5 @@
-import type { Value } from '../values.ts';
-import { type Handler, isKind, itemsOf } from './arguments.ts';
+import { isKind, itemsOf, type Value } from '../values.ts';
+import type { Handler } from './arguments.ts';
 
 type Plain = number | string | boolean | null;
 

@@ -1,6 +1,17 @@
 import type { ArchitectureLayer } from '../../../state-dict/index.ts';
-import { axesOf, axisAt, type ListValue, type StateValue, setRole, stop, type Value } from '../values.ts';
-import { type Arguments, features, type Handler, isKind, itemsOf, made, valueAt, without } from './arguments.ts';
+import {
+  axesOf,
+  axisAt,
+  isKind,
+  itemsOf,
+  type ListValue,
+  prefixOf,
+  type StateValue,
+  setRole,
+  stop,
+  type Value,
+} from '../values.ts';
+import { type Arguments, features, type Handler, made, valueAt, without } from './arguments.ts';
 
 /** What a recurrent layer is told beside its weights. */
 export interface RecurrentOptions {
@@ -44,7 +55,7 @@ const recurrent =
     if (!isZero(states)) stop(`${call.place} starts with states of its own`);
     const keys = (itemsOf(tensors) ?? []).map((item) => (isKind(item, 'tensor') ? item.key : ''));
     const weights = (keys[0] ?? '').replace(/\.?weight_ih_l0$/, '');
-    const prefix = weights === '' ? '' : `${weights}.`;
+    const prefix = prefixOf(weights);
     const isOwn = (key: string) =>
       key.startsWith(prefix) && /^(weight|bias)_(ih|hh|hr)_l\d+(_reverse)?$/.test(key.slice(prefix.length));
     if (keys.length === 0 || !keys.every(isOwn)) stop(`${call.place}: its weights are of others`);

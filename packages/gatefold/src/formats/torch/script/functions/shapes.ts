@@ -1,17 +1,5 @@
-import { axesOf, axisAt, type StateValue, setRole, stop } from '../values.ts';
-import {
-  features,
-  type Handler,
-  isKind,
-  itemsOf,
-  knownAxes,
-  made,
-  numbersAt,
-  replaced,
-  valueAt,
-  viewed,
-  without,
-} from './arguments.ts';
+import { axesOf, axisAt, isKind, itemsOf, type StateValue, setRole, stop } from '../values.ts';
+import { features, type Handler, knownAxes, made, numbersAt, replaced, valueAt, viewed, without } from './arguments.ts';
 import { joinStates, pickState } from './recurrent.ts';
 
 const same: Handler = ({ given }) => given[0] ?? null;
@@ -110,7 +98,8 @@ const binary =
     const factor = call.named.get('alpha') ?? call.given[2] ?? 1;
     const own = b.axes ?? [];
     const isSame =
-      a.axes?.length === own.length && a.axes.every((axis, i) => axis === own[i] || axis.role === own[i]!.role);
+      a.axes?.length === own.length &&
+      a.axes.every((axis, i) => axis === own[i] || (axis.role && axis.role === own[i]!.role));
     if (factor !== 1 || !isSame) stop(`${call.place} scales, or broadcasts`);
     return made(call.add({ type, from: [a.memory.layer, b.memory.layer] }), a.axes);
   };
