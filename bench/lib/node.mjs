@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { ensureInstalled } from '../../scripts/lib/install.mjs';
 
 /** A current Node from npm's `node` package, installed once beside the peers. */
 export function currentNode(folder) {
@@ -23,14 +24,7 @@ export function installedVersion(name) {
 
 /** Installs the peers into the folder of the benchmarks where they are not there yet. */
 export function installPeers(folder) {
-  if (existsSync(`${folder}node_modules/onnxruntime-web`)) return;
-  console.error('Installing the peers into bench/ …');
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: folder,
-    env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
-    stdio: 'inherit',
-  });
-  if (status !== 0) process.exit(1);
+  ensureInstalled(folder, 'onnxruntime-web', { ONNXRUNTIME_NODE_INSTALL: 'skip' });
 }
 
 /** With `--node current` among the arguments: runs the script again under a current Node, and ends. */

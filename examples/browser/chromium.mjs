@@ -1,19 +1,9 @@
 // The real Chromium, headless, for tests that drive it.
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-
-/** Installs what a folder's package-lock.json names, unless `module` is there. */
-export function ensureInstalled(folder, module) {
-  if (existsSync(join(folder, 'node_modules', module))) return;
-  const { status } = spawnSync('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: folder,
-    stdio: 'inherit',
-  });
-  if (status !== 0) process.exit(1);
-}
+import { ensureInstalled } from '../../scripts/lib/install.mjs';
 
 const flags = [
   '--headless',

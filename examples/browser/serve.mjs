@@ -1,10 +1,10 @@
 // Serves the page that recognises drawn digits: npm run example:browser [-- --port 8080]
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { bundle } from './bundle.mjs';
 import { digitsModel } from './model.mjs';
+import { serveFiles } from './server.mjs';
 
 const page = (name) => readFileSync(fileURLToPath(new URL(`page/${name}`, import.meta.url)), 'utf8');
 
@@ -28,19 +28,11 @@ export async function serve(port = 0) {
     '/digits-int8.gatefold': ['application/octet-stream', () => model],
     '/favicon.ico': ['image/x-icon', () => ''],
   };
-  const server = createServer((request, response) => {
-    const { pathname } = new URL(request.url, 'http://localhost');
-    const isIsolated = pathname.startsWith(isolated);
-    const file = files[isIsolated ? pathname.slice(isolated.length - 1) : pathname];
-    if (!file) {
-      response.writeHead(404).end('not found');
-      return;
-    }
-    const headers = { 'content-type': file[0], 'cache-control': 'no-store', ...(isIsolated ? isolation : {}) };
-    response.writeHead(200, headers).end(file[1]());
-  });
-  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
-  return { server, url: `http://127.0.0.1:${server.address().port}/` };
+  return serveFiles((path) => {
+    const isIsolated = path.startsWith(isolated);
+    const file = files[isIsolated ? path.slice(isolated.length - 1) : path];
+    return file && [file[0], file[1](), isIsolated ? isolation : {}];
+  }, port);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -2,16 +2,13 @@
 import { createSession, readGatefold, simd128Engine } from '@gatefold/runtime';
 import { trainWorkers } from 'gatefold/node';
 import digits from '../digits/data.mjs';
+import { startChecks } from './checks.mjs';
 import { openChromium } from './chromium.mjs';
 import { digitsModel } from './model.mjs';
 import { learn } from './page/learn.js';
 import { serve } from './serve.mjs';
 
-const results = [];
-const check = (what, passed, detail = '') => {
-  results.push(passed);
-  console.log(`${passed ? 'ok    ' : 'FAILED'} ${what}${detail ? ` (${detail})` : ''}`);
-};
+const { check, finish } = startChecks();
 const same = (a, b) => a.length === b.length && a.every((value, i) => Object.is(Math.fround(value), Math.fround(b[i])));
 
 const { server, url } = await serve();
@@ -90,6 +87,4 @@ try {
   await close();
   server.close();
 }
-const failed = results.filter((passed) => !passed).length;
-console.log(`${results.length - failed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+finish();

@@ -3,23 +3,21 @@
 // LiteRT.js 2.5 refuses files with variables and ports of 8 or 16 bits, whatever their operators are, so that cells stand step by step
 // and ports are float32; that it still does is checked too.
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSession, simd128Engine } from '@gatefold/runtime';
 import { build } from 'esbuild';
 import { quantize, readModel, writerFor } from 'gatefold';
-import { ensureInstalled, openChromium } from '../../examples/browser/chromium.mjs';
+import { startChecks } from '../../examples/browser/checks.mjs';
+import { openChromium } from '../../examples/browser/chromium.mjs';
+import { serveFiles } from '../../examples/browser/server.mjs';
 import digits from '../../examples/digits/data.mjs';
+import { ensureInstalled } from '../../scripts/lib/install.mjs';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 ensureInstalled(here, '@litertjs/core');
 
-const results = [];
-const check = (what, passed, detail = '') => {
-  results.push(passed);
-  console.log(`${passed ? 'ok    ' : 'FAILED'} ${what}${detail ? ` (${detail})` : ''}`);
-};
+const { check, finish } = startChecks();
 
 const writer = writerFor('tflite', 'litertjs');
 const { model: lstm } = await readModel(
@@ -44,7 +42,7 @@ const forms = [
   { form: '16×8', operand: 'u14', tolerance: 1e-3 },
 ];
 
-const files = [];
+const written = [];
 for (const { name, model, samples, calibration } of models) {
   const port = createSession(model, { engine: simd128Engine }).inputs[0].name;
   for (const { form, operand, tolerance } of forms) {
@@ -59,7 +57,7 @@ for (const { name, model, samples, calibration } of models) {
       const made = session.run({ [session.inputs[0].name]: data });
       return session.outputs.map((output) => [...made[output.name].data]);
     });
-    files.push({ what: `${name}, ${form}`, bytes, shape, samples, expected, tolerance });
+    written.push({ what: `${name}, ${form}`, bytes, shape, samples, expected, tolerance });
   }
 }
 
@@ -68,21 +66,15 @@ const { outputFiles } = await build({
   stdin: { contents: "import * as litert from '@litertjs/core'; window.litert = litert;", resolveDir: here },
   ...{ bundle: true, format: 'esm', write: false, logLevel: 'error' },
 });
-const server = createServer((request, response) => {
-  const { pathname } = new URL(request.url, 'http://localhost');
-  const [, name] = /^\/wasm\/([\w.]+)$/.exec(pathname) ?? [];
-  if (name) {
-    response.setHeader('content-type', name.endsWith('.wasm') ? 'application/wasm' : 'text/javascript');
-    response.end(readFileSync(join(wasm, name)));
-  } else if (pathname === '/') {
-    response.setHeader('content-type', 'text/html');
-    response.end('<!doctype html><script type="module" src="/app.js"></script>');
-  } else if (pathname === '/app.js') {
-    response.setHeader('content-type', 'text/javascript');
-    response.end(outputFiles[0].text);
-  } else response.writeHead(404).end();
+const files = {
+  '/': ['text/html', '<!doctype html><script type="module" src="/app.js"></script>'],
+  '/app.js': ['text/javascript', outputFiles[0].text],
+};
+const { server, url } = await serveFiles((path) => {
+  const [, name] = /^\/wasm\/([\w.]+)$/.exec(path) ?? [];
+  if (!name) return files[path];
+  return [name.endsWith('.wasm') ? 'application/wasm' : 'text/javascript', readFileSync(join(wasm, name))];
 });
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 
 /** In the page: outputs of a file for each sample, or why it does not run. */
 async function runInPage({ bytes, shape, samples }) {
@@ -113,11 +105,11 @@ try {
   const page = await browser.newPage();
   const said = [];
   page.on('console', (message) => said.push(message.text()));
-  await page.goto(`http://127.0.0.1:${server.address().port}/`);
+  await page.goto(url);
   await page.waitForFunction(() => window.litert !== undefined);
   await page.evaluate(() => window.litert.loadLiteRt('/wasm/', { threads: false }));
 
-  for (const file of files) {
+  for (const file of written) {
     const { outputs, error } = await page.evaluate(runInPage, asJob(file));
     let worst = 0;
     outputs?.forEach((made, n) => {
@@ -131,7 +123,7 @@ try {
     check(`LiteRT.js runs ${file.what}`, whole === true && worst <= file.tolerance, error ?? worst.toExponential(1));
   }
 
-  const [{ shape, samples }] = files;
+  const [{ shape, samples }] = written;
   const fused = await page.evaluate(
     runInPage,
     asJob({ ...(await writer.write(lstm, {})), shape, samples: samples.slice(0, 1) }),
@@ -148,6 +140,4 @@ try {
   await close();
   server.close();
 }
-const failed = results.filter((passed) => !passed).length;
-console.log(`${results.length - failed} passed, ${failed} failed`);
-process.exit(failed === 0 ? 0 : 1);
+finish();

@@ -1,14 +1,19 @@
 import {
   type Activation,
+  type Analysis,
   analyse,
+  type Cell,
+  type CellOptions,
   cellOf,
   decode,
+  graphOf,
   type Model,
   type Node,
   OpContext,
   type StepOps,
+  type Tensor,
 } from '@gatefold/runtime';
-import { Float64Ops, type Values } from '../evaluate/float64-ops.ts';
+import { Float64Ops, nextStates, type Values, zeroStates } from '../evaluate/float64-ops.ts';
 import { summarizeActivations, watch } from './activations.ts';
 import type { Calibration, CalibrationBatches } from './pass.ts';
 
@@ -56,55 +61,88 @@ function widened({ low, high }: Interval, values: Iterable<number>): Interval {
  * @throws DATA_INVALID without any data
  */
 export function measureRanges(model: Model, calibration: Calibration): ActivationRanges {
-  const [name, graph] = Object.entries(model.graphs)[0]!;
-  const { values: types } = analyse(model, name);
+  const { graph, name } = graphOf(model);
+  const analysis = analyse(model, name);
   const watched = [
     ...graph.inputs.map((port) => port.name),
     ...graph.nodes.flatMap(({ outputs }) => Object.values(outputs)),
   ];
-  const floats = watched.filter((value) => types.get(value)?.dtype === 'float32');
-  const steps = graph.nodes.flatMap((node) =>
-    node.op === 'recurrent' ? [[node.name, followSteps(model, name, node, calibration(model))] as const] : [],
+  const floats = watched.filter((value) => analysis.values.get(value)?.dtype === 'float32');
+  const followers = graph.nodes.flatMap((node) =>
+    node.op === 'recurrent' ? [new StepFollower(model, node, analysis)] : [],
   );
-  return { values: summarizeActivations(model, floats, calibration(model)), steps: new Map(steps) };
+  if (followers.length > 0) followSteps(model, followers, calibration(model));
+  return {
+    values: summarizeActivations(model, floats, calibration(model)),
+    steps: new Map(followers.map((follower) => [follower.node.name, follower.ranges()])),
+  };
 }
 
-/** The ranges of one recurrent node's steps, each sequence from the zero state. */
-function followSteps(model: Model, graph: string, node: Node, batches: CalibrationBatches): StepRanges {
-  const { values, times } = analyse(model, graph);
-  const { cell, options } = cellOf(new OpContext(node, model, values, [...times]));
-  const decoded = new Map(
-    Object.entries(node.weights).map(([role, weight]) => [role, Float64Array.from(decode(model.weights[weight]!))]),
+/** Shows all followers the inputs of their nodes, until they have seen enough. */
+function followSteps(model: Model, followers: readonly StepFollower[], batches: CalibrationBatches): void {
+  const { session, outputs } = watch(
+    model,
+    followers.map(({ node }) => node.inputs.x!),
   );
-  const inner = new Float64Ops((role) => decoded.get(role)!, options.units, cell.gates(options).length);
-  const ops = new RangeOps(inner);
-  const { session, outputs } = watch(model, [node.inputs.x!]);
-  const states: Record<string, Interval> = {};
-  let left = mostProducts;
   for (const { inputs, batch } of batches) {
-    const { data, shape } = session.run(inputs, { batch })[outputs[0]!.name]!;
+    const results = session.run(inputs, { batch });
+    for (const { name, value } of outputs) {
+      for (const follower of followers) if (follower.node.inputs.x === value) follower.follow(results[name]!, batch);
+    }
+    if (followers.every(({ isDone }) => isDone)) break;
+  }
+}
+
+/** Takes the steps of one recurrent node, each sequence from the zero state, and notes their ranges. */
+class StepFollower {
+  readonly node: Node;
+  private readonly cell: Cell;
+  private readonly options: CellOptions;
+  private readonly ops: RangeOps;
+  private readonly products: number;
+  private readonly states: Record<string, Interval> = {};
+  private left = mostProducts;
+
+  constructor(model: Model, node: Node, { values, times }: Analysis) {
+    const { cell, options } = cellOf(new OpContext(node, model, values, [...times]));
+    const decoded = new Map(
+      Object.entries(node.weights).map(([role, weight]) => [role, Float64Array.from(decode(model.weights[weight]!))]),
+    );
+    this.node = node;
+    this.cell = cell;
+    this.options = options;
+    this.ops = new RangeOps(new Float64Ops((role) => decoded.get(role)!, options.units, cell.gates(options).length));
+    this.products = [...decoded.values()].reduce((sum, { length }) => sum + length, 0);
+  }
+
+  /** Whether it has seen enough. */
+  get isDone(): boolean {
+    return this.left <= 0;
+  }
+
+  /** @param x [batch, time, features] */
+  follow({ data, shape }: Tensor, batch: number): void {
     const width = shape.at(-1)!;
     const count = data.length / batch / width;
-    for (let k = 0; k < batch && left > 0; k++) {
-      let state: Record<string, Values> = Object.fromEntries(
-        cell.states.map((of) => [
-          of.name,
-          new Float64Array(of.width === 'output' ? options.outputWidth : options.units),
-        ]),
-      );
+    for (let k = 0; k < batch && !this.isDone; k++) {
+      let states = zeroStates(this.cell, this.options);
       for (let i = 0; i < count; i++) {
-        const t = node.attributes.direction === 'backward' ? count - 1 - i : i;
+        const t = this.node.attributes.direction === 'backward' ? count - 1 - i : i;
         const x = Float64Array.from(data.subarray((k * count + t) * width, (k * count + t + 1) * width));
-        ops.begin();
-        const pre = ops.linear('W', x, options.has('b') ? { bias: 'b' } : {});
-        state = cell.step(ops, pre, state, options) as Record<string, Values>;
-        for (const [of, made] of Object.entries(state)) states[of] = widened(states[of] ?? { low: 0, high: 0 }, made);
+        this.ops.begin();
+        states = nextStates(this.ops, this.cell, this.options, x, states);
+        for (const [name, made] of Object.entries(states)) {
+          this.states[name] = widened(this.states[name] ?? { low: 0, high: 0 }, made);
+        }
       }
-      for (const matrix of decoded.values()) left -= matrix.length * count;
+      this.left -= this.products * count;
     }
-    if (left <= 0) break;
   }
-  return { calls: ops.calls, states, operands: ops.operands };
+
+  ranges(): StepRanges {
+    const { calls, operands } = this.ops;
+    return { calls, operands, states: this.states };
+  }
 }
 
 /** Arithmetic that notes the range of whatever it makes, call by call. */

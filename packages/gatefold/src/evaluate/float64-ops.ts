@@ -1,7 +1,22 @@
-import type { Activation, StepOps } from '@gatefold/runtime';
+import type { Activation, Cell, CellOptions, StepOps } from '@gatefold/runtime';
 import { functions64 } from '../train/functions64.ts';
 
 export type Values = Float64Array;
+
+/** States of a cell by name; each [units], or as wide as its output. */
+export type States = Readonly<Record<string, Values>>;
+
+export function zeroStates(cell: Cell, { units, outputWidth }: CellOptions): States {
+  return Object.fromEntries(
+    cell.states.map(({ name, width }) => [name, new Float64Array(width === 'output' ? outputWidth : units)]),
+  );
+}
+
+/** A cell's states after a step on x, whatever `ops` does beside its arithmetic. */
+export function nextStates(ops: StepOps<Values>, cell: Cell, options: CellOptions, x: Values, states: States): States {
+  const pre = ops.linear('W', x, options.has('b') ? { bias: 'b' } : {});
+  return cell.step(ops, pre, states, options) as States;
+}
 
 /** The cells' own equations in float64: what every engine approximates. */
 export class Float64Ops implements StepOps<Values> {

@@ -1,4 +1,5 @@
 import type { Task } from '../data/index.ts';
+import { softplus } from '../train/functions64.ts';
 
 /** Sums that metrics are made of; computed in float64. */
 export class MetricSums {
@@ -56,7 +57,7 @@ export class MetricSums {
       if (said) answers.said++;
       if (said && yes) answers.both++;
       if (areProbabilities) this.loss -= Math.log(Math.max(yes ? score : 1 - score, 1e-12));
-      else this.loss += Math.log1p(Math.exp(-Math.abs(score))) + Math.max(score, 0) - (yes ? score : 0);
+      else this.loss += softplus(yes ? -score : score);
     });
   }
 

@@ -10,14 +10,14 @@ import {
   parseActivation,
 } from '@gatefold/runtime';
 import { functions64 } from '../train/functions64.ts';
-import { Float64Ops, type Values } from './float64-ops.ts';
+import { Float64Ops, nextStates, type States, type Values, zeroStates } from './float64-ops.ts';
 
 /** Steps a model in float64; for graphs of recurrent (forward), dense, unary, softmax, last and embedding nodes. */
 export class Float64Oracle {
   private readonly model: Model;
   private readonly nodes: readonly Node[];
   private readonly weights = new Map<string, Values>();
-  private readonly states = new Map<string, Record<string, Values>>();
+  private readonly states = new Map<string, States>();
   private readonly input: string;
   private readonly output: string;
   private readonly context: (node: Node) => OpContext;
@@ -88,16 +88,8 @@ export class Float64Oracle {
     }
     const { cell, options } = cellOf(this.context(node));
     const ops = new Float64Ops((role) => this.weight(node, role), options.units, cell.gates(options).length);
-    const before =
-      this.states.get(node.name) ??
-      Object.fromEntries(
-        cell.states.map(({ name, width }) => [
-          name,
-          new Float64Array(width === 'output' ? options.outputWidth : options.units),
-        ]),
-      );
-    const pre = ops.linear('W', x, node.weights.b === undefined ? {} : { bias: 'b' });
-    const after = cell.step(ops, pre, before, options) as Record<string, Values>;
+    const before = this.states.get(node.name) ?? zeroStates(cell, options);
+    const after = nextStates(ops, cell, options, x, before);
     this.states.set(node.name, after);
     return after.h!;
   }

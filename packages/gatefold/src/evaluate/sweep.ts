@@ -21,9 +21,9 @@ export interface EvaluateOptions {
 const rowsPerCall = 8192;
 
 /**
- * Runs all models over the data side by side, each with the data as it takes them, and hands each batch's first outputs to
- * `see`. Long sequences go through
- * streaming models in stretches: the outputs have the same bits, take bounded memory, and progress can be told.
+ * Runs all models over the data side by side, each with the data as it takes them, and hands each batch's first outputs
+ * to `see`. Long sequences go through streaming models in stretches: the outputs have the same bits, take bounded memory,
+ * and progress can be told.
  */
 export async function sweep(
   models: readonly Model[],

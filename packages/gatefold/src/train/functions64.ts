@@ -19,7 +19,7 @@ function erf(x: number): number {
   for (let n = 60; n > 0; n--) fraction = n / 2 / (a + fraction);
   return Math.sign(x) * (1 - Math.exp(-a * a) / (Math.sqrt(Math.PI) * (a + fraction)));
 }
-const softplus = (x: number) => Math.log1p(Math.exp(-Math.abs(x))) + Math.max(x, 0);
+export const softplus = (x: number) => Math.log1p(Math.exp(-Math.abs(x))) + Math.max(x, 0);
 const clamp = (x: number, low: number, high: number) => Math.min(high, Math.max(low, x));
 const geluInner = (x: number) => Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
 
@@ -102,6 +102,6 @@ export function elementTerm(kind: ElementLoss, delta: number, value: number, tar
     case 'huber':
       return Math.abs(e) <= delta ? [0.5 * e * e, e] : [delta * (Math.abs(e) - 0.5 * delta), delta * Math.sign(e)];
     case 'logistic':
-      return [Math.log1p(Math.exp(-Math.abs(value))) + Math.max(value, 0) - target * value, sigmoid(value) - target];
+      return [softplus(value) - target * value, sigmoid(value) - target];
   }
 }

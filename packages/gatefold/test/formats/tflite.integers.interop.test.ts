@@ -8,44 +8,25 @@ import { quantize } from '../../src/compress/index.ts';
 import { readModel } from '../../src/formats/index.ts';
 import { fixtures } from './fixtures.ts';
 import { type Job, litertAll, type Result, root, worst, written } from './litert.ts';
+import { dimsOf, named, openSteps, wavesOf } from './waves.ts';
 
-type Sample = Readonly<Record<string, Float32Array>>;
+type Sample = readonly Float32Array[];
 
 const operands = ['u7', 'u14'] as const;
 const coded = (model: Model, operand: 'u7' | 'u14') =>
   quantize(model, { bits: 8, granularity: 'gate', operand, clip: 'max' }).model;
-const openSteps = 6;
-
-/** 16 inputs of a model, of 6 steps where their number is open. */
-function samplesOf(model: Model): Sample[] {
-  const { inputs } = createSession(model, { engine: simd128Engine });
-  return Array.from({ length: 16 }, (_, n) =>
-    Object.fromEntries(
-      inputs.map(({ name, shape, dtype }, k) => {
-        const size = dimsOf(shape).reduce((a, b) => a * b, 1);
-        const value = (i: number) => (dtype === 'int32' ? (i * 7 + 3 + n) % 5 : Math.sin(i * 1.7 + k + n));
-        return [name, Float32Array.from({ length: size }, (_, i) => value(i))];
-      }),
-    ),
-  );
-}
-
-function dimsOf(shape: readonly (number | 'batch' | 'time')[]): number[] {
-  return shape.map((dim) => (dim === 'batch' ? 1 : dim === 'time' ? openSteps : dim));
-}
 
 /** A model written with integers and read back: what LiteRT shall run, and how far its results are from ours. */
 async function prepare(model: Model): Promise<{ jobs: Job[]; distance: (runs: readonly Result[]) => Distance }> {
-  const samples = samplesOf(model);
-  const calibration = () => samples.map((inputs) => ({ inputs, batch: 1 }));
+  const given = createSession(model, { engine: simd128Engine });
+  const samples = Array.from({ length: 16 }, (_, n) => wavesOf(given, n));
+  const calibration = () => samples.map((sample) => ({ inputs: named(given, sample), batch: 1 }));
   const path = await written(model, { calibration, integerPorts: true });
   const back = (await readModel(new Uint8Array(readFileSync(path)))).model;
   const states = ((back.origin?.states ?? []) as unknown[]).length;
   const session = createSession(back, { engine: simd128Engine });
-  const names = Object.keys(samples[0]!);
-  const given = createSession(model, { engine: simd128Engine }).inputs;
   const whole = (sample: Sample) =>
-    given.map(({ name, shape }) => ({ shape: dimsOf(shape), data: [...sample[name]!] }));
+    given.inputs.map(({ shape }, k) => ({ shape: dimsOf(shape), data: [...sample[k]!] }));
   const step = (sample: Sample, t: number) =>
     whole(sample).map(({ shape, data }) => {
       const width = data.length / openSteps;
@@ -54,12 +35,12 @@ async function prepare(model: Model): Promise<{ jobs: Job[]; distance: (runs: re
   const jobs = samples.map((sample) => ({
     model: path,
     calls: states === 0 ? [whole(sample)] : Array.from({ length: openSteps }, (_, t) => step(sample, t)),
-    states: Array.from({ length: states }, (_, i) => [names.length + i, session.outputs.length + i] as const),
+    states: Array.from({ length: states }, (_, i) => [given.inputs.length + i, session.outputs.length + i] as const),
     reset: states === 0,
   }));
   const distance = (runs: readonly Result[]) => {
     const each = samples.map((sample, n) => {
-      const made = session.run(Object.fromEntries(session.inputs.map(({ name }, k) => [name, sample[names[k]!]!])));
+      const made = session.run(named(session, sample));
       const reference = runs[n]!.calls.flatMap(([first]) => first!);
       return worst(made[session.outputs[0]!.name]!.data, reference);
     });

@@ -1,10 +1,11 @@
-import { createSession, decode, type Model, type Session, simd128Engine, type Weight } from '@gatefold/runtime';
+import { createSession, decode, type Model, type Node, simd128Engine, type Weight } from '@gatefold/runtime';
 import { describe, expect, it } from 'vitest';
 import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts';
 import { type QuantizeOptions, quantize } from '../../src/compress/index.ts';
 import { readModel, writerFor } from '../../src/formats/index.ts';
 import { parseTflite } from '../../src/formats/tflite/parse.ts';
 import { fixtures } from './fixtures.ts';
+import { named, wavesOf } from './waves.ts';
 
 const writer = writerFor('tflite', '-o');
 const sequences = Array.from({ length: 8 }, (_, n) =>
@@ -50,6 +51,18 @@ describe('files with integer activations', () => {
     }
   });
 
+  it.each([true, false])('read back saturate where their gates do, with integer ports: %s', async (integerPorts) => {
+    const boundsOf = async (loudness: number) => {
+      const loud = () => sequences.map((x) => ({ inputs: { x: x.map((v) => loudness * v) }, batch: 1 }));
+      const { bytes } = await writer.write(small('lstm'), { calibration: loud, integerPorts });
+      const [{ attributes }] = Object.values((await readModel(bytes)).model.graphs)[0]!.nodes as [Node];
+      return [attributes.inputClip, attributes.clip];
+    };
+    expect(await boundsOf(200)).toEqual([8, 8]);
+    // Codes that cannot reach the bounds need none.
+    expect(await boundsOf(1)).toEqual([undefined, undefined]);
+  });
+
   it('take float16 biases', async () => {
     const [half, full] = [small('lstm', { vectors: 'f16' }), small('lstm')];
     const [a, b] = await Promise.all([half, full].map(async (model) => (await readModel(await write(model))).model));
@@ -65,15 +78,7 @@ describe('files with integer activations', () => {
       const { model } = await readModel(bytes, architecture ? { architecture } : {});
       const options = { bits: 8, granularity: 'gate', clip: 'max' } as const;
       const exact = createSession(quantize(model, { ...options, operand: 'f32' }).model, { engine: simd128Engine });
-      const samples = Array.from({ length: 4 }, (_, n) =>
-        exact.inputs.map(({ shape, dtype }, k) => {
-          const size = shape.reduce<number>((s, dim) => s * (dim === 'batch' ? 1 : dim === 'time' ? 6 : dim), 1);
-          const value = (i: number) => (dtype === 'int32' ? (i * 7 + 3 + n) % 5 : Math.sin(i * 1.7 + k + n));
-          return Float32Array.from({ length: size }, (_, i) => value(i));
-        }),
-      );
-      const named = ({ inputs }: Session, sample: Float32Array[]) =>
-        Object.fromEntries(inputs.map((port, k) => [port.name, sample[k]!]));
+      const samples = Array.from({ length: 4 }, (_, n) => wavesOf(exact, n));
       const ranges = () => samples.map((sample) => ({ inputs: named(exact, sample), batch: 1 }));
       const file = (await writer.write(quantize(model, options).model, { calibration: ranges })).bytes;
       const back = createSession((await readModel(file)).model, { engine: simd128Engine });

@@ -6,6 +6,7 @@ import { cellChoices, smallModel } from '../../../runtime/test/support/models.ts
 import { quantize } from '../../src/compress/index.ts';
 import { readModel, writerFor } from '../../src/formats/index.ts';
 import { fixtures } from './fixtures.ts';
+import { named, wavesOf } from './waves.ts';
 
 const write = async (model: Model) => (await writerFor('tflite', '-o').write(model, {})).bytes;
 const digits = fileURLToPath(new URL('../../../../examples/digits/model/digits-lstm128.h5', import.meta.url));
@@ -13,14 +14,7 @@ const digits = fileURLToPath(new URL('../../../../examples/digits/model/digits-l
 /** Outputs for one input of 6 steps (or as many as the port has), in the order of the ports. */
 function run(model: Model): Float32Array[] {
   const session = createSession(model, { engine: simd128Engine });
-  const inputs = session.inputs.map(({ name, shape, dtype }, k) => {
-    const size = shape.reduce<number>((n, dim) => n * (dim === 'batch' ? 1 : dim === 'time' ? 6 : dim), 1);
-    const data = Float32Array.from({ length: size }, (_, i) =>
-      dtype === 'int32' ? (i * 7 + 3) % 5 : Math.sin(i * 1.7 + k),
-    );
-    return [name, data] as const;
-  });
-  const made = session.run(Object.fromEntries(inputs));
+  const made = session.run(named(session, wavesOf(session)));
   return session.outputs.map(({ name }) => made[name]!.data as Float32Array);
 }
 

@@ -30,6 +30,8 @@ export interface Operator {
   /** Tensor indices; −1 for optional inputs that are absent. */
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
+  /** The inputs as the operator itself reads them, where what only codes and decodes them was taken out. */
+  readonly codedInputs?: readonly number[];
   readonly options: Options;
   /** `operators[3] LOGISTIC`. */
   readonly place: string;

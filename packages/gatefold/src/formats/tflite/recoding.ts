@@ -22,7 +22,10 @@ export function withoutRecoding(graph: Subgraph): Subgraph {
   return {
     ...graph,
     tensors,
-    operators: operators.map((operator) => ({ ...operator, inputs: operator.inputs.map(sourceOf) })),
+    operators: operators.map((operator) => {
+      const { inputs: codedInputs } = operator;
+      return { ...operator, inputs: codedInputs.map(sourceOf), codedInputs };
+    }),
     outputs: graph.outputs.map(sourceOf),
   };
 }

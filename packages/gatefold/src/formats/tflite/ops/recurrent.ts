@@ -65,7 +65,7 @@ function rowBound(weight: Weight): number {
   return most;
 }
 
-/** The largest magnitude that an integer tensor can hold; undefined where it is float32. */
+/** The largest magnitude that an 8-bit tensor can hold; undefined for others. */
 function reach({ type, quantization }: Tensor): number | undefined {
   const [scale, zero] = [quantization?.scales[0], quantization?.zeros[0] ?? 0];
   if (type !== 'INT8' || scale === undefined) return undefined;
@@ -77,7 +77,8 @@ function reach({ type, quantization }: Tensor): number | undefined {
  * inputs are large (with the DTLN of tflite-micro, by up to 0.3 of h); where the codes cannot reach them they are left out.
  */
 function gateClips(lift: Lift, operation: Operation, places: Places, weights: Readonly<Record<string, string>>) {
-  const tensorOf = (i: number) => lift.graph.tensors[operation.inputs[i]!]!;
+  const { inputs, codedInputs = inputs } = operation;
+  const tensorOf = (i: number) => lift.graph.tensors[codedInputs[i]!]!;
   const [x, h] = [reach(tensorOf(0)), reach(tensorOf(places.states[0]))];
   if (x === undefined || h === undefined) return {};
   const boundOf = (role: string) => rowBound(lift.builder.weights[weights[role]!]!);

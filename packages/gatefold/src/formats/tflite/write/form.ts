@@ -27,7 +27,7 @@ interface Activations {
 /** Activations become integers where data tell their ranges and all products are coded with integer operands. */
 export function activationsOf(model: Model, calibrated: boolean): Activations {
   const products = usesOf(model).filter(
-    ({ role, weight }) => model.weights[weight]!.shape.length > 1 && role !== 'table' && role !== 'P',
+    ({ role, weight }) => model.weights[weight]!.shape.length > 1 && role !== 'table',
   );
   const operands = products.map(({ weight }) => {
     const { encoding, input } = model.weights[weight]!;

@@ -8,12 +8,13 @@ import { withIntegers } from './integer/index.ts';
 import { nodeWriters } from './nodes.ts';
 
 /**
- * Writes a model as a TensorFlow Lite file. LSTM and simple RNN are its fused sequence operators with states in variables (or, where
- * `explicitStates` says something, step by step without variables), GRU stands step by step. Weights keep their codes where they have at most 8 bits around zero and one scale per gate matrix. Activations are
- * float32 (with coded weights: dynamic range), or with calibration integers: of 8 bits where products were coded with 7-bit operands,
- * of 16 where with 14. As integers only LSTM of 8 bits has an operator of its own; other cells stand step by step, in 16 bits. Batch is
- * 1; an open number of steps stays open, except where cells stand step by step: the file then takes one step a call. Ports are float32,
- * or with `integerPorts` the integers themselves.
+ * Writes a model as a TensorFlow Lite file. LSTM and simple RNN are its fused sequence operators with states in
+ * variables (or, where `explicitStates` says something, step by step without variables), GRU stands step by step.
+ * Weights keep their codes where they have at most 8 bits around zero and one scale per gate matrix. Activations are
+ * float32 (with coded weights: dynamic range), or with calibration integers: of 8 bits where products were coded with
+ * 7-bit operands, of 16 where with 14. As integers only LSTM of 8 bits has an operator of its own; other cells stand
+ * step by step, in 16 bits. Batch is 1; an open number of steps stays open, except where cells stand step by step: the
+ * file then takes one step a call. Ports are float32, or with `integerPorts` the integers themselves.
  * @throws MODEL_UNSUPPORTED naming the node or weight
  */
 export async function writeTflite(

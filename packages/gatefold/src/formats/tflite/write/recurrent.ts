@@ -15,8 +15,9 @@ function refuseBounds(emitter: Emitter, node: Node, fused: boolean): void {
 }
 
 export function emitRecurrent(emitter: Emitter, node: Node): void {
-  refuseBounds(emitter, node, isFused(node, emitter.form));
-  if (!isFused(node, emitter.form)) emitUnrolled(emitter, node);
+  const fused = isFused(node, emitter.form);
+  refuseBounds(emitter, node, fused);
+  if (!fused) emitUnrolled(emitter, node);
   else if (node.attributes.cell === 'lstm') emitLstm(emitter, node);
   else emitRnn(emitter, node);
 }

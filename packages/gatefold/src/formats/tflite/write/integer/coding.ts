@@ -45,7 +45,7 @@ function positive(): Readonly<Record<Coding['type'], Coding>> {
   };
 }
 
-/** The 16-bit coding of an LSTM's c: a power of two, as its kernel shifts. Infinite where the range exceeds `mostIntegerBits`. */
+/** The 16-bit coding of an LSTM's c: its scale is a power of two, as its kernel shifts. */
 export function cellCoding(range: Interval): Coding {
   const bits = Math.max(0, Math.ceil(Math.log2(Math.max(-range.low, range.high, 2 ** -15))));
   return { type: 'INT16', scale: 2 ** (bits - 15), zero: 0, range };

@@ -44,17 +44,6 @@ class IntegerOperators {
     const { name, inputs, outputs } = operator;
     const [first = -1] = inputs;
     const [y = -1] = outputs;
-    if (name === 'GATHER') {
-      this.gather(operator);
-      return;
-    }
-    if (name === 'DEQUANTIZE') {
-      const coded = this.tensors.made.get(first);
-      // Looked-up codes are activations as they are.
-      if (coded) this.tensors.made.set(y, coded);
-      else this.tensors.widen(first, y);
-      return;
-    }
     const rule =
       integerRules[name] ??
       this.tensors.refuse(`there is no integer kernel for ${name}`, this.tensors.tensorOf(y).name);
@@ -73,6 +62,16 @@ class IntegerOperators {
       case 'product':
         this.product(operator, rule);
         break;
+      case 'lookup':
+        this.lookup(operator, rule);
+        break;
+      case 'decode': {
+        const coded = this.tensors.made.get(first);
+        // Looked-up codes are activations as they are.
+        if (coded) this.tensors.made.set(y, coded);
+        else this.tensors.widen(first, y);
+        break;
+      }
       case 'lstm':
         this.lstm(operator, rule);
         break;
@@ -101,27 +100,26 @@ class IntegerOperators {
 
   private emit(
     { name, outputs, options }: WrittenOperator,
-    { versions }: Rule,
+    { versions, options: more }: Rule,
     inputs: readonly number[],
     intermediates?: number[],
   ): void {
     const made = outputs.map((output) => this.tensors.made.get(output)!);
     const isWide = made.some(({ coding }) => coding?.type === 'INT16');
-    // Otherwise 16-bit scales would have to be powers of two.
-    const general = name === 'ADD' || name === 'SUB' ? { ...options, powerOfTwo: false } : options;
     const ids = made.map(({ tensor }) => tensor);
-    this.tensors.builder.operator(name, inputs, ids, general, versions[isWide ? 1 : 0], intermediates);
+    const version = versions[isWide ? 1 : 0];
+    this.tensors.builder.operator(name, inputs, ids, { ...options, ...more }, version, intermediates);
   }
 
   /** Rows of an 8-bit table stay codes in the table's scale. */
-  private gather(operator: WrittenOperator): void {
+  private lookup(operator: WrittenOperator, rule: Rule): void {
     const [table = -1, ids = -1] = operator.inputs;
     const { type, scales, name } = this.tensors.tensorOf(table);
     if (type !== 'INT8') this.tensors.refuse('a table without codes', name, 'quantize it too');
     const scale = scales![0]!;
     const range = { low: -128 * scale, high: 127 * scale };
     this.tensors.define(operator.outputs[0]!, { type: 'INT8', scale, zero: 0, range });
-    this.emit(operator, { kind: 'same', versions: [2, 2] }, [this.tensors.kept(table), this.tensors.kept(ids)]);
+    this.emit(operator, rule, [this.tensors.kept(table), this.tensors.kept(ids)]);
   }
 
   private product(operator: WrittenOperator, rule: Rule): void {

@@ -71,19 +71,18 @@ export class IntegerTensors {
 
   /** A new tensor of a coding in place of an old one. */
   define(index: number, coding: Coding): number {
-    const { range: _range, wide: _wide, ...rest } = this.tensorOf(index);
-    const tensor = this.builder.tensor({ ...rest, type: coding.type, scales: [coding.scale], zero: coding.zero });
+    const { type, scale, zero } = coding;
+    const tensor = this.builder.tensor({ ...this.tensorOf(index), type, scales: [scale], zero });
     this.made.set(index, { tensor, coding });
     return tensor;
   }
 
   /** The tensor of an input: its integers, or float32 that QUANTIZE codes. */
   input(index: number, integer: boolean): number {
-    const given = this.tensorOf(index);
-    if (given.type !== 'FLOAT32') return this.kept(index);
+    const port = this.tensorOf(index);
+    if (port.type !== 'FLOAT32') return this.kept(index);
     const coded = this.define(index, this.finest(index));
     if (integer) return coded;
-    const { range: _range, wide: _wide, ...port } = given;
     const tensor = this.builder.tensor(port);
     this.builder.rename(coded, `${port.name}/codes`);
     this.builder.operator('QUANTIZE', [tensor], [coded], {}, 3);
@@ -102,8 +101,8 @@ export class IntegerTensors {
 
   /** The tensor of an output: its integers, or float32 that DEQUANTIZE makes of them. */
   output(index: number, integer: boolean): number {
-    const { range: _range, wide, ...port } = this.tensorOf(index);
-    if (integer) return this.operand(index, wide ? 'INT16' : this.narrow).tensor;
+    const port = this.tensorOf(index);
+    if (integer) return this.operand(index, this.typeOf(port)).tensor;
     const coded = this.made.get(index)!.tensor;
     const tensor = this.builder.tensor(port);
     this.builder.rename(coded, `${port.name}/codes`);
@@ -167,7 +166,7 @@ export class IntegerTensors {
     const own = Float32Array.from(scales, (of) => of * scale);
     return this.once(`${index} bias ${own.join()}`, () => {
       const codes = Array.from(values, (value, i) => Math.round(value / own[own.length === 1 ? 0 : i]!));
-      if (codes.some((code) => Math.abs(code) > mostBias)) {
+      if (!codes.every((code) => Math.abs(code) <= mostBias)) {
         this.refuse(
           'a bias is too large for the scale of its product',
           name,
