@@ -53,7 +53,7 @@ export function trains(step: Recipe['steps'][number]): boolean {
 }
 
 /** Data that a step looks at. */
-function needsOf(step: Recipe['steps'][number]): { training: boolean; calibration: boolean } {
+export function needsOf(step: Recipe['steps'][number]): { training: boolean; calibration: boolean } {
   if (step.pass === 'prune-tokens') return { training: true, calibration: false };
   const training = trains(step);
   if (step.pass === 'prune') {

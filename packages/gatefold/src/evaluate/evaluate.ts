@@ -121,7 +121,7 @@ export async function evaluateAll(
   // Models may say which class is the blank.
   const fitted = models.map((model) => fitToModel(dataset, model));
   const classes = !['binary', 'regress', 'custom'].includes(dataset.task);
-  const sessions = await sweep(models, dataset, options, (outputs, batches) => {
+  const sessions = await sweep(models, fitted, options, (outputs, batches) => {
     outputs.forEach((output, i) => {
       addOutputs(sums[i]!, output, fitted[i]!, batches[i]!, probabilities[i]!);
       if (output.data.length === outputs[0]!.data.length)

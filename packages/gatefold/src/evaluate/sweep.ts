@@ -7,7 +7,7 @@ import {
   sizeOf,
   type Tensor,
 } from '@gatefold/runtime';
-import { type Batch, batches, type Dataset, fitToModel } from '../data/index.ts';
+import { type Batch, batches, type Dataset } from '../data/index.ts';
 
 export interface EvaluateOptions {
   readonly engine?: Engine;
@@ -21,22 +21,22 @@ export interface EvaluateOptions {
 const rowsPerCall = 8192;
 
 /**
- * Runs all models over the data side by side, each with the data as it takes them, and hands each batch's first outputs
- * to `see`. Long sequences go through streaming models in stretches: the outputs have the same bits, take bounded memory,
- * and progress can be told.
+ * Runs all models side by side, each over the same examples as it takes them (`fitted`), and hands each batch's first
+ * outputs to `see`. Long sequences go through streaming models in stretches: the outputs have the same bits, take bounded
+ * memory, and progress can be told.
  */
 export async function sweep(
   models: readonly Model[],
-  dataset: Dataset,
+  fitted: readonly Dataset[],
   { engine, batch, onProgress, signal }: EvaluateOptions,
   see: (outputs: readonly Tensor[], batches: readonly Batch[]) => void,
 ): Promise<Session[]> {
   const sessions = models.map((model) => createSession(model, engine ? { engine } : {}));
-  const fitted = models.map((model) => fitToModel(dataset, model));
+  const { count, task } = fitted[0]!;
   const runs = fitted.map((data) => batches(data, batch ?? batchSize(sessions[0]!, fitted[0]!)));
-  const inStretches = dataset.task !== 'transcribe' && sessions.every(streamsEvenly);
+  const inStretches = task !== 'transcribe' && sessions.every(streamsEvenly);
   let last = Date.now();
-  for (let done = 0; done < dataset.count; ) {
+  for (let done = 0; done < count; ) {
     const nexts = runs.map((run) => run.next().value!);
     const pieces = nexts.map((next, i) => (inStretches ? stretches(sessions[i]!, next) : [{ ...next, until: 1 }]));
     const streams = pieces[0]!.length > 1 ? sessions.map((session) => session.stream()) : undefined;
@@ -47,7 +47,7 @@ export async function sweep(
         outputs,
         pieces.map((own) => own[k]!),
       );
-      onProgress?.(done + until * nexts[0]!.batch, dataset.count);
+      onProgress?.(done + until * nexts[0]!.batch, count);
       // Progress can be shown and an abort can arrive only between turns of the event loop.
       if (Date.now() - last > 50) {
         await new Promise((resolve) => setTimeout(resolve));

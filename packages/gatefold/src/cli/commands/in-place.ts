@@ -5,7 +5,7 @@ import { loadParts } from '../../node/load.ts';
 import { type Recipe, type RecipeStep, runRecipe } from '../../recipe/index.ts';
 import { alignedTable, showBytes } from '../../report/index.ts';
 import type { Context } from '../context.ts';
-import { trains } from '../recipe-sources.ts';
+import { needsOf } from '../recipe-sources.ts';
 import type { CompressFlags } from './compress-flags.ts';
 import { type ChangedStep, changesText, checkBytes } from './compress-report.ts';
 import { saveModel, writerOf } from './convert.ts';
@@ -109,7 +109,7 @@ function leftText(left: readonly LeftNode[]): string {
 /** Everything that would run the model, whose rest has no meaning here. */
 function refuseRunning(flags: CompressFlags, { steps }: Recipe, reason: GatefoldError): void {
   const given = (['data', 'train', 'calibrate', 'html', 'maxDrop', 'resume'] as const).find((name) => flags[name]);
-  const step = steps.find((each) => trains(each) || needsRuns(each));
+  const step = steps.find(needsRuns);
   if (given === undefined && !step) return;
   const place = given === undefined ? `the step "${step!.pass}"` : `--${given === 'maxDrop' ? 'max-drop' : given}`;
   fail('OPTION_INVALID', 'this model cannot be run here, only compressed in place without data', {
@@ -120,5 +120,7 @@ function refuseRunning(flags: CompressFlags, { steps }: Recipe, reason: Gatefold
 }
 
 function needsRuns(step: RecipeStep): boolean {
-  return step.pass === 'prune-units' || (step.pass === 'quantize' && step.search !== undefined);
+  const { training, calibration } = needsOf(step);
+  // Units are known by what reads them, which may stand in the rest.
+  return training || calibration || step.pass === 'prune-units' || (step.pass === 'quantize' && step.search !== undefined);
 }
