@@ -73,6 +73,7 @@ export function addPruneOptions(command: Command): Command {
       scanned,
     )
     .option('--diagonal', 'diagonals of recurrent matrices stay')
+    .option('--reorder', 'hidden units change places first, so that large weights share blocks')
     .addOption(
       new Option('--schedule <shape>', 'with --epochs: how the share grows (default cubic)').choices([
         ...['cubic', 'linear', 'once', 'rigl'],

@@ -10,6 +10,7 @@ const ofWeights = [
   'pattern',
   'block',
   'diagonal',
+  'reorder',
   'smallest',
   'mixed',
   'schedule',
@@ -54,7 +55,7 @@ function step(options: Record<string, unknown>): RecipeStep {
 
 /** The command's options as a step that removes weights. */
 export function pruneStep(options: Record<string, unknown>): Extract<RecipeStep, { pass: 'prune' }> {
-  const { sparsity, threshold, pattern, block, criterion, scope, diagonal, smallest, target } = options;
+  const { sparsity, threshold, pattern, block, criterion, scope, diagonal, reorder, smallest, target } = options;
   const mixed = (options.mixed as string[] | undefined)?.map((entry) => {
     const at = entry.lastIndexOf('=');
     if (at < 1) {
@@ -69,7 +70,7 @@ export function pruneStep(options: Record<string, unknown>): Extract<RecipeStep,
   const schedule = given({ shape: options.schedule, end: options.ramp, every: options.every });
   return step({
     pass: 'prune',
-    ...{ sparsity, threshold, pattern, block, criterion, scope, diagonal, smallest, target, mixed },
+    ...{ sparsity, threshold, pattern, block, criterion, scope, diagonal, reorder, smallest, target, mixed },
     ...{ train: trainingOf(options), schedule: Object.keys(schedule).length > 0 ? schedule : undefined },
   }) as Extract<RecipeStep, { pass: 'prune' }>;
 }

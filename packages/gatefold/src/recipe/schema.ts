@@ -80,6 +80,7 @@ const pruneSchema = z.strictObject({
   criterion: z.enum(criterionNames).optional(),
   scope: z.enum(['gate', 'matrix', 'global', 'measured']).optional(),
   diagonal: z.boolean().optional(),
+  reorder: z.boolean().optional(),
   smallest: z.int().min(0).optional(),
   target: z.array(z.string()).optional(),
   mixed: z.array(z.strictObject({ target: z.string(), sparsity: share })).optional(),

@@ -122,5 +122,7 @@ function refuseRunning(flags: CompressFlags, { steps }: Recipe, reason: Gatefold
 function needsRuns(step: RecipeStep): boolean {
   const { training, calibration } = needsOf(step);
   // Units are known by what reads them, which may stand in the rest.
-  return training || calibration || step.pass === 'prune-units' || (step.pass === 'quantize' && step.search !== undefined);
+  return (
+    training || calibration || step.pass === 'prune-units' || (step.pass === 'quantize' && step.search !== undefined)
+  );
 }

@@ -7,6 +7,7 @@ import { pruneAtOnce, withoutSparsity, withSparsity } from './at-once.ts';
 import { Pruner } from './companion.ts';
 import { dataNeeded } from './criteria.ts';
 import { type PruneOptions, refuse, type Settled, settle } from './options.ts';
+import { reorderForBlocks } from './reorder.ts';
 import { Mover } from './rigl.ts';
 import { firstEpoch, type Schedule, settleSchedule } from './schedule.ts';
 import { statisticsOf } from './scores.ts';
@@ -25,7 +26,7 @@ export { type SparseStart, sparseFromStart } from './sparse-start.ts';
  * @throws OPTION_INVALID, TARGET_EMPTY, DATA_INVALID; what training throws
  */
 export async function prune(
-  model: Model,
+  given: Model,
   options: PruneOptions,
   training: TrainSettings | undefined,
   context: PassContext,
@@ -33,7 +34,7 @@ export async function prune(
   const settled = settle(options, training !== undefined);
   const schedule = settleSchedule(options.schedule ?? (settled.amount.kind === 'sparsity' ? {} : { shape: 'once' }));
   if (!training && options.schedule) refuse('schedule', 'a schedule only where the pass trains', 'no training');
-  const { chosen: all, left } = chooseMatrices(model, settled);
+  const { chosen: all, left } = chooseMatrices(given, settled);
   const grows = training && schedule.shape !== 'once' && schedule.shape !== 'rigl';
   if (grows && settled.amount.kind !== 'sparsity') {
     refuse('schedule', `once with a ${settled.amount.kind}: only shares grow`, String(schedule.shape));
@@ -41,6 +42,7 @@ export async function prune(
   if (grows && settled.criterion === 'obs') {
     refuse('schedule', 'once with criterion obs, which repairs what it removes at one time', String(schedule.shape));
   }
+  const model = settled.reorder ? reorderForBlocks(given, all, settled, context) : given;
   const chosen =
     settled.scope === 'measured' && settled.amount.kind === 'sparsity'
       ? await allocate(model, all, settled, settled.amount.share, context)
@@ -51,10 +53,11 @@ export async function prune(
       ? await pruneInTraining(model, chosen, settled, schedule, training, context)
       : await trainPruned(model, chosen, settled, schedule, training, context);
   const warnings = [
+    ...(settled.reorder && model === given ? ['no units can change places: they are coded, or others see them'] : []),
     ...(left.length > 0 ? [`left alone: ${left.join(', ')}; --target names what shall be pruned`] : []),
     ...stillMultiplied(made, chosen),
   ];
-  return { model: made, changes: changesBetween(model, made), warnings };
+  return { model: made, changes: changesBetween(given, made), warnings };
 }
 
 async function trainPruned(

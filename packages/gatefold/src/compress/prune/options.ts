@@ -20,6 +20,8 @@ export interface PruneOptions {
   readonly scope?: 'gate' | 'matrix' | 'global' | 'measured';
   /** The diagonals of recurrent matrices stay. */
   readonly diagonal?: boolean;
+  /** Hidden units change places first, so that large weights share blocks; the model computes the same. */
+  readonly reorder?: boolean;
   /** Addresses to work on; default every matrix that multiplies and has at least `smallest` weights. */
   readonly target?: readonly string[];
   /** With a share and without targets: matrices of fewer weights are left alone where others have more; default 4096. */
@@ -56,6 +58,7 @@ export interface Settled {
   readonly criterion: Criterion;
   readonly scope: 'gate' | 'matrix' | 'global' | 'measured';
   readonly diagonal: boolean;
+  readonly reorder: boolean;
   readonly smallest: number;
   readonly mixed: readonly { readonly target: string; readonly sparsity: number }[];
   readonly target: readonly string[];
@@ -63,7 +66,7 @@ export interface Settled {
 
 /** @throws OPTION_INVALID for options out of range or that exclude each other */
 export function settle(options: PruneOptions, trains: boolean): Settled {
-  const { criterion = 'magnitude', scope = 'gate', mixed = [], diagonal = false } = options;
+  const { criterion = 'magnitude', scope = 'gate', mixed = [], diagonal = false, reorder = false } = options;
   const amount = amountOf(options);
   const block = options.block ?? (amount.kind === 'sparsity' ? [8, 4] : [1, 1]);
   if (block.some((n) => !Number.isInteger(n) || n < 1 || n > 4096)) {
@@ -72,6 +75,7 @@ export function settle(options: PruneOptions, trains: boolean): Settled {
   if (amount.kind === 'pattern' && (block[0] !== 1 || block[1] !== 1)) {
     refuse('block', '1x1 with a pattern', block.join('x'));
   }
+  if (reorder && block[0] * block[1] === 1) refuse('reorder', 'blocks of several weights', block.join('x'));
   for (const { target, sparsity } of mixed) checkShare(`mixed ${target}`, sparsity);
   const together = scope === 'global' || scope === 'measured';
   if (mixed.length > 0 && (together || amount.kind !== 'sparsity')) {
@@ -88,7 +92,7 @@ export function settle(options: PruneOptions, trains: boolean): Settled {
   if (amount.kind === 'pattern' && together) refuse('scope', 'gate or matrix with a pattern', scope);
   if (criterion === 'obs' && scope === 'global') refuse('scope', 'gate or matrix with criterion obs', 'global');
   return {
-    ...{ amount, block, criterion, scope, diagonal, mixed },
+    ...{ amount, block, criterion, scope, diagonal, reorder, mixed },
     // A threshold spares what matters by itself.
     smallest: options.smallest ?? (amount.kind === 'sparsity' ? 4096 : 0),
     target: options.target ?? [],
