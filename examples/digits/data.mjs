@@ -13,14 +13,14 @@ function readIdx(name, dimensions) {
   return { count, bytes: bytes.subarray(4 + 4 * dimensions) };
 }
 
-/** Every image moved by up to two pixels each way, as in the training of model/digits-lstm128.h5; always the same moves. */
-function shifted(pixels, count) {
+/** Every image moved by up to two pixels each way, as in the training of model/digits-lstm128.h5; of a seed always the same moves. */
+function shifted(pixels, count, seed) {
   const out = new Float32Array(pixels.length);
-  let seed = 1;
+  let state = seed;
   const next = () => {
     // Numerical Recipes' linear congruence; its upper bits are the better ones.
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-    return Math.floor((seed / 2 ** 32) * 5) - 2;
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * 5) - 2;
   };
   for (let image = 0; image < count; image++) {
     const [down, right] = [next(), next()];
@@ -33,14 +33,29 @@ function shifted(pixels, count) {
   return out;
 }
 
-/** The official 60,000 training or 10,000 test images; `shifted` are the training images, moved. */
-export default function digits(split = 'test') {
-  if (split === 'shifted') {
-    const { inputs, ...train } = digits('train');
-    const { shape, data } = inputs.rows;
-    return { ...train, name: 'MNIST train, shifted', inputs: { rows: { shape, data: shifted(data, train.count) } } };
+/** The training images so many times, each time moved otherwise. */
+function moved(times) {
+  const { inputs, targets, count, ...train } = digits('train');
+  const { shape, data } = inputs.rows;
+  const rows = new Float32Array(times * data.length);
+  const labels = new Float32Array(times * count);
+  for (let i = 0; i < times; i++) {
+    rows.set(shifted(data, count, i + 1), i * data.length);
+    labels.set(targets.data, i * count);
   }
-  if (!Object.hasOwn(files, split)) throw new Error(`there is no split "${split}": train, shifted, test`);
+  return {
+    ...train,
+    ...{ name: `MNIST train, shifted${times > 1 ? `, ${times} times` : ''}`, count: times * count },
+    inputs: { rows: { shape: [times * count, ...shape.slice(1)], data: rows } },
+    targets: { shape: [times * count], data: labels },
+  };
+}
+
+/** The official 60,000 training or 10,000 test images; `shifted` are the training images, moved, `shifted3` three times each. */
+export default function digits(split = 'test') {
+  if (split === 'shifted') return moved(1);
+  if (split === 'shifted3') return moved(3);
+  if (!Object.hasOwn(files, split)) throw new Error(`there is no split "${split}": train, shifted, shifted3, test`);
   const images = readIdx(`${files[split]}-images-idx3-ubyte`, 3);
   const labels = readIdx(`${files[split]}-labels-idx1-ubyte`, 1);
   return {
