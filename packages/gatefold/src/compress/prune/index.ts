@@ -53,11 +53,11 @@ export async function prune(
       ? await pruneInTraining(model, chosen, settled, schedule, training, context)
       : await trainPruned(model, chosen, settled, schedule, training, context);
   const warnings = [
-    ...(settled.reorder && model === given ? ['no units can change places: they are coded, or others see them'] : []),
+    ...(settled.reorder ? [reorderNote(model !== given)] : []),
     ...(left.length > 0 ? [`left alone: ${left.join(', ')}; --target names what shall be pruned`] : []),
     ...stillMultiplied(made, chosen),
   ];
-  return { model: made, changes: changesBetween(given, made), warnings };
+  return { model: made, changes: changesBetween(model, made), warnings };
 }
 
 async function trainPruned(
@@ -101,6 +101,12 @@ async function pruneInTraining(
     ...{ teacher: model, companion: pruner, bestFrom: firstEpoch(schedule, training.epochs) },
   });
   return withSparsity(trained, chosen, pruner.sparsities);
+}
+
+function reorderNote(moved: boolean): string {
+  return moved
+    ? 'hidden units changed places: weight by weight the model cannot be compared with the one before'
+    : 'no units can change places: they are coded, or seen from outside';
 }
 
 /** Matrices that became no faster, because what is left lies all over them. */
