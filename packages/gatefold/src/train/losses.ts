@@ -56,9 +56,9 @@ export function headOf(
   return { value: before ?? value, loss: 'classes' };
 }
 
-/** Targets of the teacher, [rows, classes] as the outputs' rows stand, and how much they count. */
+/** Targets of the teacher (probabilities, or numbers), as the outputs' rows stand, and how much they count. */
 export interface SoftTargets {
-  readonly probabilities: Matrix;
+  readonly targets: Matrix;
   readonly share: number;
   readonly temperature: number;
 }
@@ -113,9 +113,22 @@ export function applyLoss(
       ? transcriptLoss(backend, output, batch, head, hard)
       : rowsLoss(backend, output, head.loss, batch, options, hard);
   if (!soft) return loss;
-  const { share, temperature } = soft;
-  const weights = rowWeights(backend, batch.batch, output, share * temperature ** 2);
-  return loss + softLoss(backend, value, gradient, soft, weights);
+  const { targets, share, temperature } = soft;
+  if (targets.rows !== value.rows || targets.cols !== value.cols) {
+    fail('DATA_INVALID', 'the teacher does not give what the model gives', {
+      place: '--teacher',
+      expected: `${value.cols} outputs`,
+      found: `${targets.cols}`,
+    });
+  }
+  const whole = share * temperature ** 2 * partOf(head.loss, value.cols);
+  const weights = rowWeights(backend, batch.batch, output, whole);
+  return loss + softLoss(backend, value, gradient, head.loss, options, soft, weights);
+}
+
+/** What an element of a row counts: numbers are averaged; answers are independent, their loss is −log of the joint probability. */
+function partOf(loss: Head['loss'], cols: number): number {
+  return loss === 'classes' || loss === 'transcript' || loss === 'logistic' ? 1 : 1 / cols;
 }
 
 /** The loss where every row of the output has a target; `hard` is its share of the whole. */
@@ -142,9 +155,8 @@ function rowsLoss(
   backend.write(targets, timeFirst(given, batch, output.steps));
   const gradient = output.v.gradient();
   if (loss !== 'classes') {
-    // The answers of a row are independent: its loss is −log of their joint probability.
-    const whole = loss === 'logistic' ? 1 : 1 / cols;
-    return backend.elementLoss(loss, delta, value, targets, rowWeights(backend, batch, output, whole), gradient);
+    const weights = rowWeights(backend, batch, output, hard * partOf(loss, cols));
+    return backend.elementLoss(loss, delta, value, targets, weights, gradient);
   }
   const label = given.find((value) => value >= cols);
   if (label !== undefined) {
@@ -153,18 +165,26 @@ function rowsLoss(
   return backend.crossEntropy(value, targets, rowWeights(backend, batch, output, hard), smoothing, gradient);
 }
 
-/** Σ weight·divergence of softmax(x/T) from the teacher's (Hinton et al. 2015). */
+/**
+ * Σ weight·divergence of softmax(x/T) from the teacher's (Hinton et al. 2015); of answers, cross-entropy with the teacher's
+ * probabilities; of numbers, their distance.
+ */
 function softLoss(
   backend: Backend,
   value: Matrix,
   gradient: Matrix,
-  { probabilities, temperature: T }: SoftTargets,
+  kind: Head['loss'],
+  { delta = 1 }: LossOptions,
+  { targets, temperature: T }: SoftTargets,
   weights: Matrix,
 ): number {
   const scaled = backend.alloc(value.rows, value.cols);
   backend.scaled(1 / T, value, scaled, false);
   const slope = backend.alloc(value.rows, value.cols);
-  const loss = backend.divergence(scaled, probabilities, weights, slope);
+  const loss =
+    kind === 'classes' || kind === 'transcript'
+      ? backend.divergence(scaled, targets, weights, slope)
+      : backend.elementLoss(kind, delta, scaled, targets, weights, slope);
   backend.scaled(1 / T, slope, gradient, true);
   return loss;
 }

@@ -8,7 +8,7 @@ import type { Backend } from '../../src/train/backend/types.ts';
 import { WasmBackend } from '../../src/train/backend/wasm.ts';
 import { batchSource } from '../../src/train/batches.ts';
 import { modelFor, train } from '../../src/train/index.ts';
-import { Replica } from '../../src/train/replica.ts';
+import { Replica, type ReplicaSpec } from '../../src/train/replica.ts';
 
 const count = 24;
 const steps = 7;
@@ -36,8 +36,8 @@ function answers(seed: number, ragged = false): Dataset {
 }
 
 /** Loss and gradients of all examples in one batch. */
-function gradientsOf(backend: Backend, model: Model, data: Dataset) {
-  const spec = { model, task: data.task, seed: 1, loss: {}, dropout: 0, recurrentDropout: 0 };
+function gradientsOf(backend: Backend, model: Model, data: Dataset, more: Pick<ReplicaSpec, 'teacher'> = {}) {
+  const spec = { model, task: data.task, seed: 1, loss: {}, dropout: 0, recurrentDropout: 0, ...more };
   const replica = new Replica(backend, spec);
   const [batch] = batchSource(data, { batch: count, window: 1, seed: 1 }).epoch(0);
   const loss = replica.gradients(batch!, 0);
@@ -61,11 +61,17 @@ describe('yes or no', () => {
     expect((await evaluate(silent, data)).metrics.nll).toBeCloseTo(2 * Math.log(2), 6);
   });
 
-  it.each([false, true])('gradients equal central differences, and the kernels float64 (ragged: %s)', (ragged) => {
-    const data = answers(2, ragged);
+  it.each([
+    ['plain', false, undefined],
+    ['ragged', true, undefined],
+    ['taught', false, 'binary'],
+    ['taught numbers', true, 'regress'],
+  ] as const)('gradients equal central differences, and the kernels float64: %s', (_, ragged, taught) => {
+    const data = { ...answers(2, ragged), ...(taught ? { task: taught } : {}) };
     const model = modelFor('lstm:4 dense', data);
-    const exact = gradientsOf(new Float64Backend(), model, data);
-    const fast = gradientsOf(new WasmBackend(), model, data);
+    const more = taught ? { teacher: { model: modelFor('rnn:3 dense', data, 5), share: 0.6, temperature: 2 } } : {};
+    const exact = gradientsOf(new Float64Backend(), model, data, more);
+    const fast = gradientsOf(new WasmBackend(), model, data, more);
     expect(Math.abs(fast.loss - exact.loss)).toBeLessThan(1e-5);
     for (const [name, wanted] of exact.gradients) {
       const largest = Math.max(...wanted.map(Math.abs));
@@ -78,7 +84,7 @@ describe('yes or no', () => {
           const values = decode(weight).slice();
           values[at] = Math.fround(values[at]! + sign * 2 ** -9);
           const changed = { ...model, weights: { ...model.weights, [name]: denseWeight(weight.shape, values) } };
-          return { at: values[at]!, loss: gradientsOf(new Float64Backend(), changed, data).loss };
+          return { at: values[at]!, loss: gradientsOf(new Float64Backend(), changed, data, more).loss };
         }) as [{ at: number; loss: number }, { at: number; loss: number }];
         const slope = (moved[0].loss - moved[1].loss) / (moved[0].at - moved[1].at);
         expect(Math.abs(slope - wanted[at]!), name).toBeLessThan(1e-5);
@@ -106,6 +112,7 @@ describe('yes or no', () => {
       detail: { hint: 'choose --task binary' },
     });
     await expect(refused({}, { loss: { smoothing: 0.1 } })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
-    await expect(refused({}, { teacher: { model } })).rejects.toMatchObject({ code: 'OPTION_INVALID' });
+    const wider = modelFor('lstm:4 dense:3', data);
+    await expect(refused({}, { teacher: { model: wider } })).rejects.toMatchObject({ code: 'DATA_INVALID' });
   });
 });
