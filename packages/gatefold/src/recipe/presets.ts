@@ -43,7 +43,7 @@ export const presets: readonly Recipe[] = [
         scope: 'measured',
         reorder: true,
         schedule: { shape: 'cubic', end: 0.35 },
-        train: { epochs: 9, batch: 100, rate: 0.004, distill: 0.7 },
+        train: { epochs: 6, batch: 100, rate: 0.004 },
       },
       { pass: 'quantize', bits: 8, vectors: 'f16' },
     ],
