@@ -126,9 +126,14 @@ export function applyLoss(
   return loss + softLoss(backend, value, gradient, head.loss, options, soft, weights);
 }
 
+/** Whether a row of the output is one distribution, over classes. */
+export function isDistribution(loss: Head['loss']): loss is 'classes' | 'transcript' {
+  return loss === 'classes' || loss === 'transcript';
+}
+
 /** What an element of a row counts: numbers are averaged; answers are independent, their loss is −log of the joint probability. */
 function partOf(loss: Head['loss'], cols: number): number {
-  return loss === 'classes' || loss === 'transcript' || loss === 'logistic' ? 1 : 1 / cols;
+  return isDistribution(loss) || loss === 'logistic' ? 1 : 1 / cols;
 }
 
 /** The loss where every row of the output has a target; `hard` is its share of the whole. */
@@ -181,10 +186,9 @@ function softLoss(
   const scaled = backend.alloc(value.rows, value.cols);
   backend.scaled(1 / T, value, scaled, false);
   const slope = backend.alloc(value.rows, value.cols);
-  const loss =
-    kind === 'classes' || kind === 'transcript'
-      ? backend.divergence(scaled, targets, weights, slope)
-      : backend.elementLoss(kind, delta, scaled, targets, weights, slope);
+  const loss = isDistribution(kind)
+    ? backend.divergence(scaled, targets, weights, slope)
+    : backend.elementLoss(kind, delta, scaled, targets, weights, slope);
   backend.scaled(1 / T, slope, gradient, true);
   return loss;
 }

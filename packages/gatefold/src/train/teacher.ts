@@ -3,7 +3,7 @@ import type { Task } from '../data/index.ts';
 import type { Backend } from './backend/types.ts';
 import type { TrainBatch } from './batches.ts';
 import { TrainGraph } from './graph.ts';
-import { type Head, headOf, type SoftTargets } from './losses.ts';
+import { type Head, headOf, isDistribution, type SoftTargets } from './losses.ts';
 import { Parameters } from './parameters.ts';
 
 /** Knowledge distillation (Hinton et al. 2015): the outputs of a model that was trained before are targets too. */
@@ -42,7 +42,7 @@ export class Teacher {
     });
     const targets = backend.alloc(output.v.value.rows, output.v.value.cols);
     backend.scaled(1 / temperature, output.v.value, targets, false);
-    if (head.loss === 'classes' || head.loss === 'transcript') backend.softmax(targets, targets);
+    if (isDistribution(head.loss)) backend.softmax(targets, targets);
     if (head.loss === 'logistic') backend.unary(['sigmoid'], targets, targets);
     return { targets, share, temperature };
   }

@@ -9,8 +9,6 @@ import { blockMeans, chooseKept, gridOf } from '../../src/compress/prune/masks.t
 import { settle } from '../../src/compress/prune/options.ts';
 import { settleSchedule, shareAt } from '../../src/compress/prune/schedule.ts';
 import type { Chosen } from '../../src/compress/prune/select.ts';
-import { mapUnits } from '../../src/compress/prune/units/analyse.ts';
-import { exchangeable, reorderChannels } from '../../src/compress/prune/units/reorder.ts';
 import { batches, fitToModel, sliceDataset } from '../../src/data/index.ts';
 import { evaluate } from '../../src/evaluate/index.ts';
 import { readModel } from '../../src/formats/index.ts';
@@ -180,46 +178,6 @@ describe('at once', () => {
   it('cannot be followed by codes without a zero', async () => {
     const { model: pruned } = await once({ sparsity: 0.7, block: [1, 1] });
     expect(() => quantize(pruned, { bits: 4, symmetric: false })).toThrowError(/exactly zero/);
-  });
-});
-
-describe('units in another order', () => {
-  /** An LSTM of which only some blocks matter, and the same one with its units shuffled. */
-  function shuffled(seed: number): { tidy: Model; mixed: Model } {
-    const random = randomSource(seed);
-    const cell = smallModel(seed, cellChoices.lstm!, { features: 6, units: 32 });
-    const [name, weight] = Object.entries(cell.weights).find(([key]) => key.endsWith('U'))!;
-    const blocks = Array.from({ length: (4 * 32 * 32) / 32 }, () => random() < 0.25);
-    const values = decode(weight).map((w, i) => {
-      const [row, column] = [Math.floor(i / 32), i % 32];
-      return w * (blocks[Math.floor(row / 8) * 8 + Math.floor(column / 4)] ? 1 : 0.05);
-    });
-    const tidy = { ...cell, weights: { ...cell.weights, [name]: denseWeight(weight.shape, values) } };
-    const map = mapUnits(tidy);
-    const from = new Map(
-      exchangeable(tidy, map).flatMap((set) => {
-        const order = set.map((channel) => ({ channel, at: random() })).sort((a, b) => a.at - b.at);
-        return set.map((channel, i) => [channel, order[i]!.channel] as const);
-      }),
-    );
-    return { tidy, mixed: reorderChannels(tidy, map, (channel) => from.get(channel) ?? channel) };
-  }
-
-  it('lets blocks hold more', async () => {
-    for (const seed of [1, 2, 3]) {
-      const { tidy, mixed } = shuffled(seed);
-      /** Share of the squares of U that a cut to 30 % of its blocks keeps. */
-      const kept = async (on: Model, options: PruneOptions) => {
-        const { model: made } = await once({ sparsity: 0.7, target: ['*/U'], ...options }, on);
-        const name = Object.keys(made.weights).find((key) => made.weights[key]!.sparsity)!;
-        const energy = (weight: Weight) => decode(weight).reduce((sum, w) => sum + w * w, 0);
-        return energy(made.weights[name]!) / energy(on.weights[name]!);
-      };
-      const best = await kept(tidy, {});
-      const lost = best - (await kept(mixed, {}));
-      expect(lost).toBeGreaterThan(0.25);
-      expect(best - (await kept(mixed, { reorder: true }))).toBeLessThan(0.5 * lost);
-    }
   });
 });
 

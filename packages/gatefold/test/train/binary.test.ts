@@ -92,6 +92,18 @@ describe('yes or no', () => {
     }
   });
 
+  it('a teacher has its share of the loss', () => {
+    const data: Dataset = { ...answers(2), task: 'regress' };
+    const model = modelFor('lstm:4 dense', data);
+    const lossOf = (share: number, of = model) =>
+      gradientsOf(new Float64Backend(), model, data, { teacher: { model: of, share } }).loss;
+    const { loss } = gradientsOf(new Float64Backend(), model, data);
+    // Who is taught by itself has nothing to learn from that.
+    for (const share of [0, 0.25, 1]) expect(lossOf(share)).toBeCloseTo((1 - share) * loss, 12);
+    const other = modelFor('rnn:3 dense', data, 5);
+    expect(lossOf(0.25, other)).toBeCloseTo(0.75 * loss + 0.25 * lossOf(1, other), 12);
+  });
+
   it('is learnt', async () => {
     const data = answers(3, true);
     const options = { epochs: 60, batch: 8, optimizer: { name: 'adam', rate: 0.03 } as const };

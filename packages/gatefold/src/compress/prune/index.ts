@@ -106,7 +106,7 @@ async function pruneInTraining(
 function reorderNote(moved: boolean): string {
   return moved
     ? 'hidden units changed places: weight by weight the model cannot be compared with the one before'
-    : 'no units can change places: they are coded, or seen from outside';
+    : 'no units can change places: they are coded, pruned before, or seen from outside';
 }
 
 /** Matrices that became no faster, because what is left lies all over them. */

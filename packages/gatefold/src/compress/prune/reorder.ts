@@ -1,4 +1,4 @@
-import { decode, type Model } from '@gatefold/runtime';
+import { blockIndex, decode, type Model } from '@gatefold/runtime';
 import type { PassContext } from '../pass.ts';
 import type { Settled } from './options.ts';
 import type { Chosen } from './select.ts';
@@ -58,11 +58,16 @@ export function reorderForBlocks(
   return from.size === 0 ? model : reorderChannels(model, map, (channel) => from.get(channel) ?? channel);
 }
 
-/** One axis of a matrix: which index stands in which slot, and the block that a slot lies in. */
+/** One axis of a matrix: which row (or column) stands in which slot. */
 interface Axis {
+  /** The slots of each channel. */
   readonly places: ReadonlyMap<number, readonly number[]>;
   readonly at: Int32Array;
+  /** Between two rows, or columns, in the matrix. */
+  readonly stride: number;
+  /** Of each slot, and once each: its part of the number of a block, which is the sum of both axes' parts. */
   readonly blocks: Int32Array;
+  readonly distinct: readonly number[];
 }
 
 /** The squares of a matrix by blocks, while units change places. */
@@ -70,45 +75,45 @@ class Layout {
   private readonly rows: Axis;
   private readonly columns: Axis;
   private readonly squares: Float64Array;
-  private readonly across: number;
   private readonly sums: Float64Array;
-  /** Changes of the blocks of one row, or column, of blocks. */
+  /** By how much the blocks along an axis change, scratch. */
   private readonly changes: Float64Array;
 
   constructor(
     model: Model,
     { place, rows, columns, gateRows, diagonal }: Chosen,
-    [height, width]: readonly [number, number],
+    block: readonly [number, number],
     channels: (axis: 0 | 1) => Int32Array | undefined,
   ) {
-    const down = Math.ceil(gateRows / height);
-    this.across = Math.ceil(columns / width);
-    const axis = (size: number, which: 0 | 1, blockOf: (i: number) => number): Axis => ({
-      places: placesOf(channels(which) ?? []),
-      at: Int32Array.from({ length: size }, (_, i) => i),
-      blocks: Int32Array.from({ length: size }, (_, i) => blockOf(i)),
-    });
-    this.rows = axis(rows, 0, (i) => Math.floor(i / gateRows) * down + Math.floor((i % gateRows) / height));
-    this.columns = axis(columns, 1, (i) => Math.floor(i / width));
+    const blockOf = blockIndex([rows, columns], { block, gateRows });
+    const axis = (which: 0 | 1, size: number, stride: number, part: (i: number) => number): Axis => {
+      const blocks = Int32Array.from({ length: size }, (_, i) => part(i));
+      return {
+        ...{ places: placesOf(channels(which) ?? []), at: Int32Array.from(blocks.keys()) },
+        ...{ stride, blocks, distinct: [...new Set(blocks)] },
+      };
+    };
+    this.rows = axis(0, rows, columns, (row) => blockOf(row, 0));
+    this.columns = axis(1, columns, 1, (column) => blockOf(0, column));
     // A kept diagonal is no part of the blocks, and stays the diagonal.
     this.squares = Float64Array.from(decode(model.weights[place.weight]!), (w, i) =>
       diagonal && i % columns === Math.floor(i / columns) % gateRows ? 0 : w * w,
     );
+    const count = blockOf(rows - 1, columns - 1) + 1;
+    const blocksPerGate = (count * gateRows) / rows;
     for (let from = 0; from < this.squares.length; from += gateRows * columns) {
       const gate = this.squares.subarray(from, from + gateRows * columns);
       const total = gate.reduce((sum, square) => sum + square, 0) || 1;
-      const scale = Math.sqrt(down * this.across) / total;
+      const scale = Math.sqrt(blocksPerGate) / total;
       gate.forEach((square, i) => {
         gate[i] = square * scale;
       });
     }
-    this.sums = new Float64Array((rows / gateRows) * down * this.across);
-    this.changes = new Float64Array(Math.max(this.sums.length / this.across, this.across));
-    for (let i = 0; i < rows; i++) {
-      for (let k = 0; k < columns; k++) {
-        this.sums[this.rows.blocks[i]! * this.across + this.columns.blocks[k]!]! += this.squares[i * columns + k]!;
-      }
-    }
+    this.sums = new Float64Array(count);
+    this.changes = new Float64Array(count);
+    this.squares.forEach((square, i) => {
+      this.sums[blockOf(Math.floor(i / columns), i % columns)]! += square;
+    });
   }
 
   holds(channel: number): boolean {
@@ -121,24 +126,10 @@ class Layout {
 
   /** Lets two channels change places. @returns by how much the objective grows */
   swap(a: number, b: number): number {
-    const { across } = this;
-    const width = this.columns.at.length;
-    return (
-      this.swapOn(this.rows, this.columns, a, b, width, 1, across, 1) +
-      this.swapOn(this.columns, this.rows, a, b, 1, width, 1, across)
-    );
+    return this.swapAlong(this.rows, this.columns, a, b) + this.swapAlong(this.columns, this.rows, a, b);
   }
 
-  private swapOn(
-    own: Axis,
-    other: Axis,
-    a: number,
-    b: number,
-    stride: number,
-    otherStride: number,
-    blockStride: number,
-    otherBlockStride: number,
-  ): number {
+  private swapAlong(own: Axis, other: Axis, a: number, b: number): number {
     const [as, bs] = [own.places.get(a), own.places.get(b)];
     if (!as || !bs) return 0;
     const { squares, sums, changes } = this;
@@ -150,18 +141,16 @@ class Layout {
       own.at[t] = x;
       const [p, q] = [own.blocks[s]!, own.blocks[t]!];
       if (p === q) continue;
-      const last = other.blocks[other.blocks.length - 1]!;
-      changes.fill(0, 0, last + 1);
+      for (const part of other.distinct) changes[part] = 0;
       for (let i = 0; i < other.at.length; i++) {
-        const at = other.at[i]! * otherStride;
-        changes[other.blocks[i]!]! += squares[y * stride + at]! - squares[x * stride + at]!;
+        const at = other.at[i]! * other.stride;
+        changes[other.blocks[i]!]! += squares[y * own.stride + at]! - squares[x * own.stride + at]!;
       }
-      for (let block = 0; block <= last; block++) {
-        const change = changes[block]!;
-        const [i, j] = [p * blockStride + block * otherBlockStride, q * blockStride + block * otherBlockStride];
-        gain += 2 * change * (sums[i]! - sums[j]! + change);
-        sums[i]! += change;
-        sums[j]! -= change;
+      for (const part of other.distinct) {
+        const change = changes[part]!;
+        gain += 2 * change * (sums[p + part]! - sums[q + part]! + change);
+        sums[p + part]! += change;
+        sums[q + part]! -= change;
       }
     }
     return gain;

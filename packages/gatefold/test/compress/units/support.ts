@@ -1,6 +1,7 @@
 import { createSession, decode, type Model, type Node, simd128Engine, type Weight } from '@gatefold/runtime';
 import { randomSource } from '../../../../runtime/test/support/random.ts';
 import { mapUnits, removable, type UnitMap } from '../../../src/compress/prune/units/analyse.ts';
+import { exchangeable, reorderChannels } from '../../../src/compress/prune/units/reorder.ts';
 import { difference, randomInputs } from '../../formats/onnx-support.ts';
 
 /** Columns of every weight that belong to removed channels, set to zero: nobody hears of these units any more. */
@@ -37,6 +38,22 @@ export function someChannels(model: Model, share: number, seed: number): { map: 
     for (const node of nodes) for (const value of Object.values(node.outputs)) keepOne(map.value(name, value));
   }
   return { map, gone };
+}
+
+/** The model with its units in a random order, and how many of them moved. */
+export function shuffleUnits(model: Model, seed: number): { model: Model; moved: number } {
+  const map = mapUnits(model);
+  const random = randomSource(seed);
+  const from = new Map(
+    exchangeable(model, map).flatMap((set) => {
+      const order = set.map((channel) => ({ channel, at: random() })).sort((a, b) => a.at - b.at);
+      return set.map((channel, i) => [channel, order[i]!.channel] as const);
+    }),
+  );
+  return {
+    model: reorderChannels(model, map, (channel) => from.get(channel) ?? channel),
+    moved: [...from].filter(([to, channel]) => to !== channel).length,
+  };
 }
 
 /** The largest difference between the outputs of two models on the same random inputs. */
