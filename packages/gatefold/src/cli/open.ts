@@ -1,4 +1,4 @@
-import type { Model } from '@gatefold/runtime';
+import { GatefoldError, type Model } from '@gatefold/runtime';
 import { type LoadedModel, type LoadOptions, loadModel } from '../node/load.ts';
 import type { Context } from './context.ts';
 
@@ -27,4 +27,39 @@ export async function openModel(context: Context, path: string, options: LoadOpt
     );
   }
   return loaded;
+}
+
+/**
+ * Loads models one after the other. What `--fix` names has to be open in one of them, not in each.
+ * @throws as openModel
+ */
+export async function openModels(
+  context: Context,
+  paths: readonly string[],
+  options: LoadOptions,
+): Promise<LoadedModel[]> {
+  const all = options.fix ?? [];
+  const taken = new Set<string>();
+  const refusals = new Map<string, unknown>();
+  const open = async (path: string, fix: readonly string[]): Promise<LoadedModel> => {
+    try {
+      const loaded = await openModel(context, path, { ...options, fix });
+      for (const text of fix) taken.add(text);
+      return loaded;
+    } catch (error) {
+      const place = error instanceof GatefoldError ? error.detail.place : undefined;
+      const odd = fix.find((text) => place === `--fix ${text.slice(0, text.lastIndexOf('='))}`);
+      if (odd === undefined) throw error;
+      if (!refusals.has(odd)) refusals.set(odd, error);
+      return open(
+        path,
+        fix.filter((text) => text !== odd),
+      );
+    }
+  };
+  const models: LoadedModel[] = [];
+  for (const path of paths) models.push(await open(path, all));
+  const unknown = all.find((text) => !taken.has(text));
+  if (unknown !== undefined) throw refusals.get(unknown);
+  return models;
 }

@@ -2,10 +2,14 @@ import { fail } from '@gatefold/runtime';
 import type { Command } from 'commander';
 import { numberOption, wholeNumber } from './numbers.ts';
 
-/** Options of passes that can train; `label` stands before their descriptions. */
-export function addPassTraining(command: Command, label: string): Command {
+/** Options of passes that can train; `label` stands before their descriptions, `otherwise` says what is without `--epochs`. */
+export function addPassTraining(command: Command, label: string, otherwise: string): Command {
   return command
-    .option('--epochs <n>', `${label}passes over the data of --train (default 3)`, wholeNumber('--epochs', { from: 1 }))
+    .option(
+      '--epochs <n>',
+      `${label}passes over the data of --train (${otherwise})`,
+      wholeNumber('--epochs', { from: 1 }),
+    )
     .option(
       '--batch <n>',
       `${label}examples per step; streams of a text (default 32)`,

@@ -84,5 +84,5 @@ export function addPruneOptions(command: Command): Command {
     .option('--smallest <weights>', 'leave smaller matrices alone (default 4096)', wholeNumber('--smallest'))
     .option('--target <address>', 'only these weights: node/role[/gate], * as wildcard (repeatable)', collect)
     .option('--mixed <address=share>', 'another share for some weights, e.g. U/candidate=0.8 (repeatable)', collect);
-  return addPassTraining(command, '');
+  return addPassTraining(command, '', 'default: removed at once, not trained');
 }

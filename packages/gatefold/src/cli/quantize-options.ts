@@ -72,5 +72,5 @@ export function addQuantizeOptions(command: Command): Command {
     .option('--normalize', 'qat: train rows with weight normalization: for ternary and binary weights')
     .option('--target <address>', 'only these weights: node/role[/gate], * as wildcard (repeatable)', collect)
     .option('--mixed <address=bits>', 'other bits for some weights, e.g. U/forget=8 (repeatable)', collect);
-  return addPassTraining(command, 'qat: ');
+  return addPassTraining(command, 'qat: ', 'default 3');
 }

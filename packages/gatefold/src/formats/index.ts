@@ -1,5 +1,6 @@
 import { fail, type Model } from '@gatefold/runtime';
 import { isZip } from '../data/zip.ts';
+import { withFixedSteps } from './fix.ts';
 import { isKerasArchitecture, readKerasArchitecture } from './keras/index.ts';
 import { formats } from './registry.ts';
 import type { CellBound, FileParts, Format, LentModel, ReadOptions } from './types.ts';
@@ -39,7 +40,10 @@ export async function readModel(given: Uint8Array, options: ReadOptions = {}): P
   const { bytes, format } = recognised(given);
   if (format) {
     const { model, version } = await format.read(bytes, options);
-    return { model, format: { name: format.name, version } };
+    return {
+      model: format.fixes ? model : withFixedSteps(model, options.fix),
+      format: { name: format.name, version },
+    };
   }
   const known = others.find(({ is }) => is(bytes));
   return fail('FILE_FORMAT', 'this is no model file that can be read', {
@@ -57,7 +61,7 @@ export async function readModel(given: Uint8Array, options: ReadOptions = {}): P
  */
 export async function readArchitecture(given: Uint8Array, options: ReadOptions = {}): Promise<Model> {
   const { bytes, format } = recognised(given);
-  if (!format && isKerasArchitecture(bytes)) return readKerasArchitecture(bytes, options.name);
+  if (!format && isKerasArchitecture(bytes)) return readKerasArchitecture(bytes, options);
   return (await readModel(bytes, options)).model;
 }
 

@@ -29,6 +29,7 @@ const keras: Format = {
   name: 'keras',
   title: 'a Keras model (.h5, .keras)',
   extensions: ['keras'],
+  fixes: true,
   is: isKeras,
   lend: lendWeights,
   write: writeKerasZip,
@@ -73,6 +74,7 @@ const tfjs: Format = {
   name: 'tfjs',
   title: 'a TensorFlow.js layers model (model.json)',
   extensions: ['json'],
+  fixes: true,
   is: isTfjs,
   write: writeTfjs,
   async read(bytes, options) {

@@ -11,8 +11,9 @@ export interface ReadOptions {
    */
   readonly beside?: (path: string) => Promise<Uint8Array>;
   /**
-   * Inputs and lengths that the file leaves open and the caller knows: a number for a length (`sequence`, `input[1]`) or
-   * a scalar input, an array for an input that is to be constant.
+   * Lengths that the file leaves open and the caller knows: `time` for the steps of all inputs, `input[1]` for those of one. Of
+   * ONNX files any length by its name (`sequence`, `input[2]`), a number for a scalar input, an array for one that is to be
+   * constant.
    */
   readonly fix?: Readonly<Record<string, FixedValue>>;
   /** Leaves states that go from an output back to an input as ports; by default they become the cells' own. */
@@ -82,6 +83,8 @@ export interface Format {
   readonly quantizeDefaults?: { readonly granularity: Granularity };
   /** Whether the matrices of a node must be coded alike, so that precisions cannot be chosen weight by weight. */
   readonly codedAlike?: boolean;
+  /** Whether `read` itself gives the lengths of {@link ReadOptions.fix} and refuses those that the file does not have. */
+  readonly fixes?: boolean;
   /** Whether the bytes claim to be of this format, by their content. Cheap, never throws. */
   is(bytes: Uint8Array): boolean;
   /** @throws FILE_*, MODEL_* */

@@ -65,7 +65,18 @@ it('writes integer activations into a TensorFlow Lite file where data tell their
   expect((await written('--states', 'ports')).status).toBe(0);
   expect(await ports()).toMatchObject({ states: [{}, {}] });
   const none = await gatefold('convert', small, '-o', at('none.tflite'), '--states', 'none');
-  expect(none).toMatchObject({ status: 3, stderr: expect.stringContaining('fixed number of steps') });
+  expect(none).toMatchObject({ status: 3, stderr: expect.stringContaining('fixed number of steps: --fix time=') });
+});
+
+it('gives models a number of steps that they leave open', async () => {
+  const options = ['-o', at('fixed.tflite'), '--states', 'none', '--force'];
+  expect((await gatefold('convert', small, '--fix', 'time=6', ...options)).status).toBe(0);
+  // The written file leaves nothing open: what is fixed needs to be open in one of them.
+  const both = ['compare', small, at('fixed.tflite')];
+  expect((await gatefold(...both, '--fix', 'time=6')).status).toBe(0);
+  expect(await gatefold(...both, '--fix', 'time=6', '--fix', 'step=6')).toMatchObject({
+    ...{ status: 2, stderr: expect.stringMatching(/--fix step\s+expected time, x\[1\]/) },
+  });
 });
 
 describe('inspect', () => {

@@ -10,7 +10,7 @@ import {
 import type { LoadOptions } from '../../node/load.ts';
 import { alignedTable } from '../../report/format.ts';
 import type { Context } from '../context.ts';
-import { openModel } from '../open.ts';
+import { openModels } from '../open.ts';
 import { engineOption } from './run.ts';
 
 interface Timing {
@@ -89,8 +89,7 @@ export async function bench(
     ? [chosen]
     : [simd128Engine, relaxedEngine].filter((engine) => engine.unavailable() === undefined);
   const runners: Runner[] = [];
-  for (const path of paths) {
-    const { model } = await openModel(context, path, options);
+  for (const { path, model } of await openModels(context, paths, options)) {
     for (const engine of engines) runners.push(prepare(path, model, engine));
   }
   const calls = runners.map((runner) => {

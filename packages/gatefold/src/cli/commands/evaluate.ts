@@ -8,7 +8,7 @@ import type { Context } from '../context.ts';
 import type { DataFlags } from '../data-options.ts';
 import { dataFor } from '../data-source.ts';
 import { modelNames } from '../model-names.ts';
-import { openModel } from '../open.ts';
+import { openModel, openModels } from '../open.ts';
 import { engineOption } from './run.ts';
 
 export async function evalModel(
@@ -49,10 +49,11 @@ export async function compare(
   }
   if (flags.html) checkOutput(flags.html, context.force);
   const names = modelNames(paths);
-  const subjects = [];
-  for (const [i, file] of paths.entries()) {
-    subjects.push({ name: names[i]!, file, model: (await openModel(context, file, flags)).model });
-  }
+  const subjects = (await openModels(context, paths, flags)).map(({ path, model }, i) => ({
+    name: names[i]!,
+    file: path,
+    model,
+  }));
   const dataset = await dataFor(flags, subjects[0]!.model, flags.data);
   const report = await measureReport(subjects, dataset, {
     title: `${names.slice(1).join(', ')} against ${names[0]}`,

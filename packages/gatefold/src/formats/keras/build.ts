@@ -1,5 +1,7 @@
 import { type Model, validate } from '@gatefold/runtime';
+import { fixSteps } from '../fix.ts';
 import { GraphBuilder } from '../graph-builder.ts';
+import type { ReadOptions } from '../types.ts';
 import type { ModelConfig } from './config.ts';
 import { readGraph } from './graph.ts';
 import { inputPorts } from './inputs.ts';
@@ -20,15 +22,15 @@ export interface KerasSource {
 
 /**
  * Builds the model that a configuration describes; `origin` says where it comes from.
- * @throws MODEL_*, FILE_UNUSED, FILE_CORRUPT
+ * @throws MODEL_*, FILE_UNUSED, FILE_CORRUPT, OPTION_INVALID for lengths to fix that it does not have
  */
 export function buildModel(
   { config, version, source, isNew = false, metadata = {} }: KerasSource,
   origin: Readonly<Record<string, unknown>>,
-  name: string | undefined,
+  { name, fix }: Pick<ReadOptions, 'name' | 'fix'>,
 ): Model {
   const builder = new GraphBuilder();
-  const ports = inputPorts(config);
+  const ports = fixSteps(inputPorts(config), fix);
   for (const port of ports) builder.addInput(port);
   const inputs = ports.map((port): KerasTensor => ({ value: port.name, ids: port.dtype === 'int32' }));
   const tensors = readGraph({ builder, version, isNew }, config, '', inputs, source.supply);

@@ -62,6 +62,7 @@ export const onnx: Format = {
   title: 'an ONNX model (.onnx)',
   extensions: ['onnx'],
   cellBounds: ['clip'],
+  fixes: true,
   is: looksLikeModel,
   read: readOnnx,
   readParts,

@@ -18,7 +18,7 @@ export function isTfjs(bytes: Uint8Array): boolean {
  * Reads a layers model of TensorFlow.js (2018 to today): a Keras configuration and weights in files beside it.
  * @throws FILE_*, MODEL_UNSUPPORTED for graph models and unknown layers, MODEL_SHAPE, MODEL_VALUE
  */
-export async function readTfjs(bytes: Uint8Array, { beside, name }: ReadOptions): Promise<Model> {
+export async function readTfjs(bytes: Uint8Array, { beside, ...options }: ReadOptions): Promise<Model> {
   const text = utf8Decode(bytes) ?? fail('FILE_CORRUPT', 'the text is not UTF-8', { place: 'model.json' });
   const file = parseJson(text, 'model.json');
   if (!isJson(file)) return fail('FILE_CORRUPT', 'the file holds no object', { place: 'model.json' });
@@ -45,7 +45,7 @@ export async function readTfjs(bytes: Uint8Array, { beside, name }: ReadOptions)
   const source = flatSource(arrays, config);
   const own = isJson(file.userDefinedMetadata) ? file.userDefinedMetadata[metadataKey] : undefined;
   const metadata = metadataFrom(own, 'userDefinedMetadata');
-  return buildModel({ config, version, source, metadata }, { format: 'tfjs' }, name);
+  return buildModel({ config, version, source, metadata }, { format: 'tfjs' }, options);
 }
 
 function versionOf({ keras_version: version }: Readonly<Record<string, unknown>>): string | undefined {

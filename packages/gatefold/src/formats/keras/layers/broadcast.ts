@@ -1,3 +1,4 @@
+import { stepsHint } from '../../fix.ts';
 import type { GraphBuilder } from '../../graph-builder.ts';
 import { type LayerContext, refuseLayer } from '../layer.ts';
 
@@ -30,11 +31,7 @@ function widthOf(builder: GraphBuilder, values: readonly string[]): number {
 function repeat(context: LayerContext, value: string, steps: number | undefined, isSequence: boolean): string {
   const { builder, name } = context;
   if (steps === undefined) {
-    return refuseLayer(
-      context,
-      'repeats a value over an open number of steps',
-      'give the model a fixed number of steps',
-    );
+    return refuseLayer(context, 'repeats a value over an open number of steps', stepsHint);
   }
   if (isSequence && steps === 1) return value;
   return builder.add('repeat', `${name}/repeat`, { x: value }, { times: steps }).y!;

@@ -1,4 +1,5 @@
 import { sizeOf } from '@gatefold/runtime';
+import { stepsHint } from '../../fix.ts';
 import { applyActivation } from '../activations.ts';
 import { show } from '../json.ts';
 import {
@@ -67,11 +68,7 @@ export function windowOf(context: LayerContext, value: string, sizeKey: string):
   if (mode !== 'same') refuseLayer(context, `padding ${show(mode)}`);
   const steps = builder.steps(value);
   if (steps === undefined && stride > 1) {
-    refuseLayer(
-      context,
-      'padding "same" with strides depends on the number of steps',
-      'give the model a fixed number of steps',
-    );
+    refuseLayer(context, 'padding "same" with strides depends on the number of steps', stepsHint);
   }
   const total = steps === undefined ? reach - 1 : Math.max(0, (Math.ceil(steps / stride) - 1) * stride + reach - steps);
   const left = Math.floor(total / 2);

@@ -1,4 +1,5 @@
 import { sizeOf } from '@gatefold/runtime';
+import { stepsHint } from '../../fix.ts';
 import { show } from '../json.ts';
 import { channelsLast, type LayerReader, only, refuseLayer, single } from '../layer.ts';
 
@@ -18,8 +19,7 @@ const flatten: LayerReader = (context, inputs) => {
   const { shape } = builder.type(x.value);
   if (!builder.isSequence(x.value) && shape.length === 1) return [{ value: x.value }];
   const steps = builder.isSequence(x.value) ? builder.steps(x.value) : 1;
-  if (steps === undefined)
-    refuseLayer(context, 'flattens an open number of steps', 'give the model a fixed number of steps');
+  if (steps === undefined) refuseLayer(context, 'flattens an open number of steps', stepsHint);
   return [{ value: builder.add('reshape', name, { x: x.value }, { shape: [sizeOf(shape) * steps] }).y! }];
 };
 
@@ -41,8 +41,7 @@ const reshape: LayerReader = (context, inputs) => {
     const inner = rest.length === 0 ? [1] : rest;
     return [{ value: builder.add('reshape', name, { x: x.value }, { shape: inner, keepTime: true }).y! }];
   }
-  if (steps === undefined)
-    return refuseLayer(context, 'reshapes an open number of steps', 'give the model a fixed number of steps');
+  if (steps === undefined) return refuseLayer(context, 'reshapes an open number of steps', stepsHint);
   const total = sizeOf(shape) * steps;
   const known = sizes.filter((n) => n > 0).reduce((a, b) => a * b, 1);
   const full = sizes.map((n) => (n > 0 ? n : total / known));

@@ -1,5 +1,5 @@
-import { fail, type Port, type Dim as PortDim, showValue, sizeOf } from '@gatefold/runtime';
-import type { FixedValue, ReadOptions } from '../../types.ts';
+import { fail, type Port, type Dim as PortDim, sizeOf } from '@gatefold/runtime';
+import type { Fixed } from '../../fix.ts';
 import type { Message } from '../proto/schema.ts';
 import { storages } from './initializer.ts';
 import type { Reading } from './reading.ts';
@@ -24,45 +24,6 @@ export interface FileInput {
   readonly dims: readonly Dim[];
 }
 
-/** What the caller fixed, and what of it was found. */
-export class Fixed {
-  private readonly values: ReadonlyMap<string, FixedValue>;
-  private readonly used = new Set<string>();
-
-  constructor(fix: ReadOptions['fix']) {
-    this.values = new Map(Object.entries(fix ?? {}));
-  }
-
-  get(name: string): FixedValue | undefined {
-    if (this.values.has(name)) this.used.add(name);
-    return this.values.get(name);
-  }
-
-  /** @throws OPTION_INVALID for names that the file does not have */
-  checkUsed(known: readonly string[]): void {
-    const odd = [...this.values.keys()].find((name) => !this.used.has(name));
-    if (odd !== undefined) {
-      fail('OPTION_INVALID', 'there is no such input or length to fix', {
-        place: `--fix ${odd}`,
-        expected: known.join(', '),
-      });
-    }
-  }
-}
-
-/** A fixed length: a positive whole number. */
-function fixedLength(fixed: Fixed, name: string): number | undefined {
-  const value = fixed.get(name);
-  if (value === undefined) return undefined;
-  if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > 1 << 24) {
-    fail('OPTION_INVALID', 'a length must be a positive whole number', {
-      place: `--fix ${name}`,
-      found: showValue(value),
-    });
-  }
-  return value;
-}
-
 export function fileInput(info: Message<'ValueInfo'>, fixed: Fixed): FileInput {
   const name = info.name ?? '';
   const tensor = info.type?.tensorType;
@@ -83,7 +44,7 @@ export function fileInput(info: Message<'ValueInfo'>, fixed: Fixed): FileInput {
         : fail('FILE_TOO_LARGE', 'an input is too large', { place: name, found: String(dimValue) });
     }
     const symbol = dimParam || `${name}[${axis}]`;
-    return fixedLength(fixed, `${name}[${axis}]`) ?? fixedLength(fixed, symbol) ?? { symbol };
+    return fixed.length(`${name}[${axis}]`) ?? fixed.length(symbol) ?? { symbol };
   });
   return { name, type, dims };
 }

@@ -1,9 +1,10 @@
 import { fail, type Graph, type OutputPort, type Weight } from '@gatefold/runtime';
+import { Fixed } from '../../fix.ts';
 import { GraphBuilder } from '../../graph-builder.ts';
 import type { ReadOptions } from '../../types.ts';
 import type { Message } from '../proto/schema.ts';
 import { Call } from './call.ts';
-import { type FileInput, Fixed, fileInput, inputTensor, layoutNote } from './ports.ts';
+import { type FileInput, fileInput, inputTensor, layoutNote } from './ports.ts';
 import { Reading } from './reading.ts';
 import { inferRoles, type Roles, type SmallConstants } from './roles.ts';
 import { runGraph, Scope } from './run.ts';

@@ -1,5 +1,6 @@
 import { analyse, fail, hasTime, type Model, staticLength } from '@gatefold/runtime';
 import { measureRanges } from '../../../compress/index.ts';
+import { stepsHint } from '../../fix.ts';
 import type { WriteOptions, WrittenModel } from '../../types.ts';
 import { Emitter } from './emit.ts';
 import { type Port, TfliteBuilder } from './file.ts';
@@ -48,13 +49,17 @@ export async function writeTflite(
     fail(
       'MODEL_UNSUPPORTED',
       `"${odd.name}" over an open number of steps is written step by step, this model needs them all`,
-      { place: odd.name, found: analysis.wholeReasons.join('; '), hint: 'give the model a fixed number of steps' },
+      {
+        place: odd.name,
+        found: analysis.wholeReasons.join('; '),
+        hint: stepsHint,
+      },
     );
   }
   if (odd && explicitStates === false) {
     fail('MODEL_UNSUPPORTED', `"${odd.name}" over an open number of steps needs its state from call to call`, {
       place: odd.name,
-      hint: 'give the model a fixed number of steps, or let states be inputs and outputs',
+      hint: `${stepsHint}; or let states be inputs and outputs`,
     });
   }
   const builder = new TfliteBuilder();

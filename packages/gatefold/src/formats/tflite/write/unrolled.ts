@@ -1,5 +1,6 @@
 import { type Activation, type CellOptions, cellOf, type Node, type StepOps } from '@gatefold/runtime';
 import type { Interval } from '../../../compress/index.ts';
+import { stepsHint } from '../../fix.ts';
 import { activationOf, emitActivation } from './activation.ts';
 import { aroundSteps, gateTensors } from './around-steps.ts';
 import type { Emitter } from './emit.ts';
@@ -102,7 +103,7 @@ function refuseOptions(emitter: Emitter, node: Node, options: CellOptions): void
   const hint = 'write it as one operator: with --operand u7 or f32, and without --states';
   if (odd) emitter.refuse(node, `${odd[1]}, where cells stand step by step`, hint);
   if (emitter.stepwise && node.attributes.cell === 'rnn') {
-    const fixed = 'give the model a fixed number of steps; or float32 activations (--operand f32), without --states';
+    const fixed = `${stepsHint}; or float32 activations (--operand f32), without --states`;
     emitter.refuse(node, 'a simple cell over an open number of steps, where cells stand step by step', fixed);
   }
 }
