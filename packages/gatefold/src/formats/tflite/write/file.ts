@@ -59,6 +59,10 @@ export class TfliteBuilder {
     this.tensors[tensor] = { ...this.tensors[tensor]!, name };
   }
 
+  get constantBytes(): number {
+    return this.tensors.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0);
+  }
+
   shapeOf(tensor: number): readonly number[] {
     return this.tensors[tensor]!.shape;
   }

@@ -22,14 +22,31 @@ export const bool = (value: boolean): Flat => ({ kind: 'byte', value: value ? 1 
 /** Buffers of tensors stand at multiples of this, so that kernels may load vectors. */
 const dataAlignment = 16;
 
+/** A child, and the fields that point to it. */
+interface Shared {
+  readonly flat: Flat;
+  readonly fields: number[];
+}
+
+const isLeaf = ({ kind }: Flat): boolean => kind === 'text' || kind === 'numbers';
+const isInline = ({ kind }: Flat): boolean => kind === 'byte' || kind === 'int' || kind === 'float';
+const isSmallTable = (flat: Flat): boolean =>
+  flat.kind === 'table' && Object.values(flat.fields).every((field) => !field || isLeaf(field) || isInline(field));
+
 /**
  * Writes front to back, children behind their parents, so that every offset points forward. The `flatbuffers` package
  * writes back to front and aligns byte vectors to one byte; both together would cost a second copy of every weight.
+ *
+ * Children that are equal stand in the file once: shapes, scales and options of a cell that is unrolled over a hundred
+ * steps are most of its bytes. They come last, behind all their parents: tables first, then what they hold.
  */
 class FlatWriter {
   private bytes = new Uint8Array(1 << 16);
   private view = new DataView(this.bytes.buffer);
   private end = 0;
+  private readonly vtables = new Map<string, number>();
+  private readonly sharedTables = new Map<string, Shared>();
+  private readonly sharedLeaves = new Map<string, Shared>();
 
   private reserve(count: number, alignment: number): number {
     const at = Math.ceil(this.end / alignment) * alignment;
@@ -80,8 +97,7 @@ class FlatWriter {
       case 'tables': {
         const at = this.vector(flat.items.length, 4, 4);
         flat.items.forEach((item, i) => {
-          const child = this.place(item);
-          this.view.setUint32(at + 4 + 4 * i, child - (at + 4 + 4 * i), true);
+          this.point(at + 4 + 4 * i, this.place(item));
         });
         return at;
       }
@@ -94,33 +110,70 @@ class FlatWriter {
 
   private table(fields: Readonly<Record<number, Flat | undefined>>): number {
     const present = Object.entries(fields).flatMap(([id, flat]) => (flat ? [{ id: Number(id), flat }] : []));
+    // Bytes behind the others, so that nothing needs padding between.
+    const words = present.filter(({ flat }) => flat.kind !== 'byte');
+    const ordered = [...words, ...present.filter(({ flat }) => flat.kind === 'byte')];
+    const offsets = ordered.map((_, i) => 4 + 4 * Math.min(i, words.length) + Math.max(0, i - words.length));
+    const size = 4 + 4 * words.length + (present.length - words.length);
     const count = present.reduce((most, { id }) => Math.max(most, id + 1), 0);
-    const vtable = this.reserve(4 + 2 * count, 2);
-    const at = this.reserve(4 + 4 * present.length, 4);
-    this.view.setUint16(vtable, 4 + 2 * count, true);
-    this.view.setUint16(vtable + 2, 4 + 4 * present.length, true);
+    const slots = new Array<number>(count).fill(0);
+    ordered.forEach(({ id }, i) => {
+      slots[id] = offsets[i]!;
+    });
+    const vtable = this.vtable([4 + 2 * count, size, ...slots]);
+    const at = this.reserve(size, 4);
     this.view.setInt32(at, at - vtable, true);
-    present.forEach(({ id, flat }, i) => {
-      const field = at + 4 + 4 * i;
-      this.view.setUint16(vtable + 4 + 2 * id, field - at, true);
+    ordered.forEach(({ flat }, i) => {
+      const field = at + offsets[i]!;
       if (flat.kind === 'byte') this.view.setInt8(field, flat.value);
       else if (flat.kind === 'int') this.view.setInt32(field, flat.value, true);
       else if (flat.kind === 'float') this.view.setFloat32(field, flat.value, true);
-      else {
-        const child = this.place(flat);
-        this.view.setUint32(field, child - field, true);
-      }
+      else if (isLeaf(flat)) share(this.sharedLeaves, flat, field);
+      else if (isSmallTable(flat)) share(this.sharedTables, flat, field);
+      else this.point(field, this.place(flat));
     });
     return at;
+  }
+
+  /** Where the vtable of these 16-bit numbers stands. */
+  private vtable(numbers: readonly number[]): number {
+    const key = numbers.join();
+    const known = this.vtables.get(key);
+    if (known !== undefined) return known;
+    const at = this.reserve(2 * numbers.length, 2);
+    numbers.forEach((number, i) => {
+      this.view.setUint16(at + 2 * i, number, true);
+    });
+    this.vtables.set(key, at);
+    return at;
+  }
+
+  private point(field: number, to: number): void {
+    this.view.setUint32(field, to - field, true);
+  }
+
+  private placeShared(children: ReadonlyMap<string, Shared>): void {
+    for (const { flat, fields } of children.values()) {
+      const at = this.place(flat);
+      for (const field of fields) this.point(field, at);
+    }
   }
 
   write(root: Flat, identifier: string): Uint8Array {
     this.reserve(8, 4);
     this.bytes.set(new TextEncoder().encode(identifier), 4);
-    const at = this.place(root);
-    this.view.setUint32(0, at, true);
+    this.point(0, this.place(root));
+    this.placeShared(this.sharedTables);
+    this.placeShared(this.sharedLeaves);
     return this.bytes.slice(0, this.end);
   }
+}
+
+function share(all: Map<string, Shared>, flat: Flat, field: number): void {
+  const key = JSON.stringify(flat);
+  const known = all.get(key);
+  if (known) known.fields.push(field);
+  else all.set(key, { flat, fields: [field] });
 }
 
 /** The bytes of a flatbuffer with this root table and 4-character identifier. */

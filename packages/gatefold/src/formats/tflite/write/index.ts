@@ -31,7 +31,8 @@ export async function writeTflite(
   if (graph.states.length > 0) {
     fail('MODEL_UNSUPPORTED', 'states that travel through ports are not written', { place: graph.states[0]!.input });
   }
-  const { bits, notes } = activationsOf(model, calibration !== undefined);
+  const { bits, notes: ofActivations } = activationsOf(model, calibration !== undefined);
+  const notes = [...ofActivations];
   const form: Form = { bits, explicitStates };
   if (integerPorts && bits === undefined) {
     fail('MODEL_UNSUPPORTED', 'integer ports need integer activations', {
@@ -83,5 +84,11 @@ export async function writeTflite(
   };
   const file = bits === undefined ? { builder, ...ports } : withIntegers(builder, ports, { bits, ports: integerPorts });
   const description = `${model.name}, written by Gatefold`;
-  return { bytes: file.builder.write(file.inputs, file.outputs, description), notes };
+  const bytes = file.builder.write(file.inputs, file.outputs, description);
+  const unrolled = graph.nodes.filter((node) => node.op === 'recurrent' && !isFused(node, form));
+  const steps = unrolled.reduce((most, { inputs: { x } }) => Math.max(most, emitter.steps(x!)!), 1);
+  if (steps > 1 && bytes.length > 2 * file.builder.constantBytes) {
+    notes.push(`unrolled over ${steps} steps: ${file.builder.operators.length} operators are most of its bytes`);
+  }
+  return { bytes, notes };
 }

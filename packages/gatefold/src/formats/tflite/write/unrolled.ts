@@ -19,7 +19,6 @@ class UnrolledOps implements StepOps<Gates> {
   private readonly weights: ReadonlyMap<string, Gates>;
   private readonly units: number;
   private readonly calls: readonly Interval[] | undefined;
-  private step = 0;
   private call = 0;
 
   constructor(emitter: Emitter, node: Node, units: number, weights: ReadonlyMap<string, Gates>) {
@@ -30,15 +29,14 @@ class UnrolledOps implements StepOps<Gates> {
     this.calls = emitter.ranges?.steps.get(node.name)?.calls;
   }
 
-  begin(step: number): void {
-    this.step = step;
+  begin(): void {
     this.call = 0;
   }
 
-  /** One call of the arithmetic: a tensor for each of its gates, made by `write`. */
+  /** One call of the arithmetic: a tensor for each of its gates, made by `write`, with the same names in all steps. */
   private each(gates: Gates, write: (gate: number, y: number, i: number) => void): Gates {
     const range = this.calls?.[this.call];
-    const name = `step ${this.step}/${this.call++}`;
+    const name = `step/${this.call++}`;
     return gates.map((gate, i) => {
       const suffix = gates.length === 1 ? name : `${name}.${i}`;
       const y = this.emitter.between(this.node, suffix, [1, this.units], undefined, {
@@ -144,8 +142,8 @@ export function emitUnrolled(emitter: Emitter, node: Node): void {
   const ofState = (name: string) => ({ ...(inner && { range: inner.states[name]! }), wide: true });
   const ops = new UnrolledOps(emitter, node, units, weights);
   aroundSteps(emitter, node, { width: units, wide: true }, (x, y) => {
-    const inputs = Array.from({ length: steps }, (_, t) =>
-      emitter.between(node, `x${t}`, [1, features], undefined, { wide: true }),
+    const inputs = Array.from({ length: steps }, () =>
+      emitter.between(node, 'x', [1, features], undefined, { wide: true }),
     );
     builder.operator('UNPACK', [x], inputs, { count: steps, axis: 1 });
     const initial = Object.fromEntries(
@@ -159,11 +157,11 @@ export function emitUnrolled(emitter: Emitter, node: Node): void {
     let state: Readonly<Record<string, Gates>> = Object.fromEntries(
       Object.entries(initial).map(([name, tensor]) => [name, [tensor]]),
     );
-    const results = inputs.map((xt, t) => {
-      ops.begin(t);
-      const pre = ops.linear('W', [xt], options.has('b') ? { bias: 'b' } : {});
+    const results = inputs.map((frame) => {
+      ops.begin();
+      const pre = ops.linear('W', [frame], options.has('b') ? { bias: 'b' } : {});
       state = cell.step(ops, pre, state, options);
-      builder.rename(state.h![0]!, `${node.name}/h${t}`);
+      builder.rename(state.h![0]!, `${node.name}/h`);
       return state.h![0]!;
     });
     builder.operator('PACK', results, [y], { count: steps, axis: 1 });
